@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * When a clip begins and ends: pre-roll, post-roll, merging of close events, splitting of long
+ * ones. Pure logic over frame times, exact to the frame; no I/O, no memory.
+ *
+ * A frame belongs to one clip at most: pre-roll never reaches into the clip before.
+ */
+#ifndef OWNFRAME_EVENT_H
+#define OWNFRAME_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct event_config {
+	uint64_t pre_roll_us; /* of frames before the first moving one */
+	uint64_t post_roll_us; /* after the last moving one */
+	uint64_t
+		merge_gap_us; /* motion again this soon after the last is the same event; extends */
+	/* the post-roll if longer */
+	uint64_t max_clip_us; /* longer clips are split, without a gap */
+};
+
+enum event_step {
+	EVENT_IDLE, /* the frame is pre-roll, perhaps */
+	EVENT_BEGIN, /* a clip begins: pre-roll frames with timestamp >= first_us, then this one */
+	EVENT_FRAME, /* the frame belongs to the current clip */
+	EVENT_SPLIT, /* the clip so far ends before this frame, which begins the next */
+	EVENT_END, /* the clip ended before this frame, which is idle again */
+};
+
+struct event {
+	struct event_config cfg;
+	bool recording;
+	bool has_last; /* a clip ended before: its last frame */
+	uint64_t last_clip_us; /* timestamp of the last frame of the clip before */
+	uint64_t begin_us; /* first frame of the current clip, pre-roll included */
+	uint64_t last_motion_us; /* last frame with motion */
+	uint64_t previous_us; /* frame before this */
+};
+
+void event_init(struct event *e, const struct event_config *cfg);
+/*
+ * One frame at @t_us (CLOCK_MONOTONIC; increasing), with a trigger (motion or from outside) or
+ * not. On EVENT_BEGIN, *@first_us is the timestamp from which pre-roll frames belong to the clip.
+ */
+enum event_step event_step(struct event *e, uint64_t t_us, bool triggered, uint64_t *first_us);
+/* The stream ends or the clip was given up: true if a clip was open. */
+bool event_stop(struct event *e);
+
+#endif

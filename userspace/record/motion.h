@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Motion on luma: means of 8x8 blocks against a background model with mean and deviation per block
+ * at two speeds, after compensation of global light changes. Integer arithmetic only, so that
+ * every implementation of the block means gives the same result bit for bit. No allocation per
+ * frame; reads each luma byte once.
+ */
+#ifndef OWNFRAME_MOTION_H
+#define OWNFRAME_MOTION_H
+
+#include "frame.h"
+
+#define MOTION_BLOCK	 8 /* pixels; a rest at the right or lower edge is not looked at */
+#define MOTION_ZONES_MAX 16
+
+struct motion_zone {
+	char name[32];
+	bool exclude;
+	uint32_t left, top, width, height; /* thousandths of the picture */
+};
+
+struct motion_config {
+	uint64_t
+		min_area_permille; /* moving share of the watched area, hysteresis: half of it ends */
+	uint64_t sensitivity; /* 1 (dull) .. 10 (sharp): how many deviations a block must leave */
+	uint64_t min_duration_us; /* moving for this long before it counts */
+	uint64_t learn_us; /* after start: the background is learned, nothing is reported */
+	struct motion_zone zones[MOTION_ZONES_MAX];
+	size_t n_zones; /* no include zone: the whole picture, less the excluded */
+};
+
+struct motion_result {
+	bool moving;
+	uint32_t area_ppm; /* of the watched area, millionths */
+	uint32_t zones; /* bit per include zone in which something moves */
+};
+
+struct motion;
+
+/* Parse "name:left,top,width,height;!name:..." in percent ("!" excludes) into @cfg. NULL or a reason. */
+const char *motion_zones_parse(struct motion_config *cfg, const char *text);
+
+struct motion *motion_new(const struct frame_format *format, const struct motion_config *cfg);
+void motion_free(struct motion *m);
+/* Look at one frame. Frames come in order; a gap in time is allowed. */
+void motion_feed(struct motion *m, const struct frame *frame, struct motion_result *result);
+/* Forget the background and learn anew: after a pause or a change of scene. */
+void motion_reset(struct motion *m);
+
+/* Scalar reference: means of the 8x8 blocks, row by row, (width / 8) * (height / 8) values. */
+void motion_block_means(uint8_t *means, const uint8_t *data, const struct frame_format *format);
+
+#endif
