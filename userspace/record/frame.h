@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Pixels of a side: what 4:2:0 and the encoder can take. Both sides must be even. */
+#define FRAME_SIDE_MIN 16u
+#define FRAME_SIDE_MAX 16384u
+
 /* Memory layout of the camera's frames, from V4L2's v4l2_pix_format. */
 struct frame_format {
 	uint32_t fourcc; /* V4L2_PIX_FMT_* */
@@ -32,5 +36,22 @@ struct frame {
 int frame_format_init(struct frame_format *f, uint32_t fourcc, uint32_t width, uint32_t height,
 		      uint32_t stride, uint32_t size);
 extern const uint32_t frame_formats[]; /* 0-terminated */
+
+/* Where the samples of one component lie in a frame. */
+struct frame_component {
+	size_t offset; /* byte of the first sample in the frame */
+	uint32_t stride; /* bytes from one line of samples to the next */
+	uint32_t step; /* bytes from one sample to the next in a line */
+	uint32_t width, height; /* samples */
+};
+
+enum frame_component_name {
+	FRAME_Y,
+	FRAME_CB,
+	FRAME_CR
+};
+
+void frame_component(struct frame_component *c, const struct frame_format *f,
+		     enum frame_component_name name);
 
 #endif
