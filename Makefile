@@ -10,13 +10,19 @@
 #	KDIR=folder	build the module for this kernel (default: the test machine's)
 #	SAN=1		programs with AddressSanitizer and UBSan, below $(BUILD)/san
 
+ifneq ($(words $(CURDIR)),1)
+$(error Kbuild cannot build below a folder with a space in its name: $(CURDIR))
+endif
+
 BUILD ?= build
+# One spelling, or the dependency files of one call would not be those of the next.
+override BUILD := $(abspath $(BUILD))
+export BUILD
 PREFIX ?= /usr
 Q := $(if $(V),,@)
-say = $(if $(V),,@printf '  %-8s%s\n' $(1) $(patsubst $(CURDIR)/%,%,$(2)))
+say = $(if $(V),,@printf '  %-8s%s\n' $(1) $(2:$(CURDIR)/%=%))
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
 B := $(BUILD)$(if $(SAN),/san)
-export BUILD := $(abspath $(BUILD))
 MAKEFLAGS += --no-print-directory
 
 all: programs modules tests
