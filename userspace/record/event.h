@@ -3,7 +3,13 @@
  * When a clip begins and ends: pre-roll, post-roll, merging of close events, splitting of long
  * ones. Pure logic over frame times, exact to the frame; no I/O, no memory.
  *
- * A frame belongs to one clip at most: pre-roll never reaches into the clip before.
+ * An event is a run of triggered frames; another one that begins within merge_gap_us of its last
+ * triggered frame is the same event. Its clip holds the frames from pre_roll_us before its first
+ * triggered frame to post_roll_us after its last one, both ends included, the post-roll extended to
+ * merge_gap_us where that is longer.
+ *
+ * A frame belongs to one clip at most: pre-roll never reaches into the clip before. A new event that
+ * begins inside the post-roll, but later than merge_gap_us, cuts that post-roll short: EVENT_SPLIT.
  */
 #ifndef OWNFRAME_EVENT_H
 #define OWNFRAME_EVENT_H
@@ -14,10 +20,8 @@
 struct event_config {
 	uint64_t pre_roll_us; /* of frames before the first moving one */
 	uint64_t post_roll_us; /* after the last moving one */
-	uint64_t
-		merge_gap_us; /* motion again this soon after the last is the same event; extends */
-	/* the post-roll if longer */
-	uint64_t max_clip_us; /* longer clips are split, without a gap */
+	uint64_t merge_gap_us; /* motion again this soon after the last is the same event */
+	uint64_t max_clip_us; /* longer clips are split, without a gap; more than pre_roll_us */
 };
 
 enum event_step {
@@ -33,7 +37,7 @@ struct event {
 	bool recording;
 	bool has_last; /* a clip ended before: its last frame */
 	uint64_t last_clip_us; /* timestamp of the last frame of the clip before */
-	uint64_t begin_us; /* first frame of the current clip, pre-roll included */
+	uint64_t begin_us; /* where the current clip begins, pre-roll included */
 	uint64_t last_motion_us; /* last frame with motion */
 	uint64_t previous_us; /* frame before this */
 };
