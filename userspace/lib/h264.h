@@ -25,11 +25,18 @@ struct h264_params {
 	size_t sps_len, pps_len;
 };
 
+#define H264_AVCC_FIXED	    11u /* bytes of the record beside the parameter sets */
+#define H264_AVCC_EXTENSION 4u /* chroma format and bit depths */
+#define H264_AVCC_MAX	    (H264_AVCC_FIXED + 2 * 256u + H264_AVCC_EXTENSION)
+
 /*
  * The AVCDecoderConfigurationRecord (body of avcC) for @p, 4-byte lengths. Returns its size or
  * -ENOSPC / -EINVAL. Includes the high-profile extension where the profile asks for it.
  */
 int h264_avcc(uint8_t *out, size_t cap, const struct h264_params *p);
+
+/* Read the record back: -EBADMSG for anything but what h264_avcc() makes. */
+int h264_avcc_read(struct h264_params *p, const uint8_t *data, size_t len);
 
 /* "avc1.64001f" from the SPS (RFC 6381 3.3). */
 void h264_codec_string(char out[12], const struct h264_params *p);
