@@ -6,7 +6,7 @@
  * the camera lost. The outcome is a string of the same length: the clip that each frame is in ('a',
  * 'b', ...), '.' for none.
  */
-#include "event.h"
+#include "record/event.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

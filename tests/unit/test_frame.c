@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* If this fails, colours are swapped or a frame is read past its end. */
-#include "frame.h"
+#include "record/frame.h"
 
 #include <errno.h>
 #include <linux/videodev2.h>
