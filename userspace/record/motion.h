@@ -4,6 +4,10 @@
  * at two speeds, after compensation of global light changes. Integer arithmetic only, so that
  * every implementation of the block means gives the same result bit for bit. No allocation per
  * frame; reads each luma byte once.
+ *
+ * A block moves when its mean has left the background by more than the block's own noise explains,
+ * and has not come to rest at another level since (1.5 s): what was put down or switched on is motion
+ * for that long, and no longer. A single moving block without a moving neighbour is noise.
  */
 #ifndef OWNFRAME_MOTION_H
 #define OWNFRAME_MOTION_H
@@ -32,14 +36,18 @@ struct motion_config {
 struct motion_result {
 	bool moving;
 	uint32_t area_ppm; /* of the watched area, millionths */
-	uint32_t zones; /* bit per include zone in which something moves */
+	uint32_t zones; /* bit i: something moves in zones[i], an include zone */
 };
 
 struct motion;
 
-/* Parse "name:left,top,width,height;!name:..." in percent ("!" excludes) into @cfg. NULL or a reason. */
+/*
+ * Parse "name:left,top,width,height;!name:..." in percent with at most one decimal ("!" excludes)
+ * into @cfg; "" is no zone. A name is 1 to 31 of A-Z a-z 0-9 _ -. NULL or a reason.
+ */
 const char *motion_zones_parse(struct motion_config *cfg, const char *text);
 
+/* NULL, logged: no memory, sensitivity out of range, or the zones leave nothing to watch. */
 struct motion *motion_new(const struct frame_format *format, const struct motion_config *cfg);
 void motion_free(struct motion *m);
 /* Look at one frame. Frames come in order; a gap in time is allowed. */
@@ -47,7 +55,10 @@ void motion_feed(struct motion *m, const struct frame *frame, struct motion_resu
 /* Forget the background and learn anew: after a pause or a change of scene. */
 void motion_reset(struct motion *m);
 
-/* Scalar reference: means of the 8x8 blocks, row by row, (width / 8) * (height / 8) values. */
-void motion_block_means(uint8_t *means, const uint8_t *data, const struct frame_format *format);
+/*
+ * Scalar reference: means of the 8x8 blocks in 64ths of a grey level (which is the sum of their
+ * pixels, so nothing is rounded away), row by row, (width / 8) * (height / 8) values.
+ */
+void motion_block_means(uint16_t *means, const uint8_t *data, const struct frame_format *format);
 
 #endif
