@@ -75,10 +75,9 @@ static bool judge(struct clip_chain_finding *finding, const struct clip_chain_li
 		return memcmp(link->digest, before->digest, sizeof(link->digest));
 	}
 	finding->fault = CLIP_CHAIN_BROKEN;
-	if (link->seq == 1)
-		return link->has_prev;
-	return !link->has_prev ||
-	       (before && memcmp(link->prev, before->digest, sizeof(link->prev)));
+	if (!before)
+		return link->seq == 1 && link->has_prev;
+	return !link->has_prev || memcmp(link->prev, before->digest, sizeof(link->prev));
 }
 
 size_t clip_chain_check(struct clip_chain *chain, bool from_first,
