@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A camera: what its feed and its views share, and the way of a frame from one to the others.
+ *
+ * The one thing to know: its life is that of its v4l2_device, which every node that is open, or was
+ * when the camera was removed, holds.
+ */
+#include <linux/ctype.h>
+#include <linux/slab.h>
+#include <media/v4l2-event.h>
+
+#include "ownframe.h"
+
+/**
+ * ownframe_name_valid() - can this be the name of a camera or view?
+ * @name: to be part of file names, and of bus_info and card
+ */
+bool ownframe_name_valid(const char *name)
+{
+	size_t length = strlen(name);
+	size_t i;
+
+	if (!length || length > OWNFRAME_NAME_MAX || name[0] == '-')
+		return false;
+	for (i = 0; i < length; i++)
+		if (!isascii(name[i]) || (!isalnum(name[i]) && name[i] != '_' && name[i] != '-'))
+			return false;
+	return strcmp(name, OWNFRAME_FEED_NAME);
+}
+
+/* Format and signal */
+
+/**
+ * ownframe_camera_format() - what the feed set
+ * @camera: the camera
+ * @pix: is set to the format
+ *
+ * Return: its generation.
+ */
+u32 ownframe_camera_format(struct ownframe_camera *camera, struct v4l2_pix_format *pix)
+{
+	u32 generation;
+
+	spin_lock(&camera->lock);
+	*pix = camera->format;
+	generation = camera->generation;
+	spin_unlock(&camera->lock);
+	return generation;
+}
+
+/* Tell the feed how many consumers stream. */
+static void camera_tell_consumers(struct ownframe_camera *camera)
+{
+	/*
+	 * The number is read with the control locked: of two who come here at once, the second
+	 * does not put back what the first has seen.
+	 */
+	v4l2_ctrl_lock(camera->consumers_ctrl);
+	__v4l2_ctrl_s_ctrl(camera->consumers_ctrl, READ_ONCE(camera->num_streaming));
+	v4l2_ctrl_unlock(camera->consumers_ctrl);
+}
+
+/* Nobody who streams can go on: their buffers are of the wrong size. */
+static void camera_end_streams(struct ownframe_camera *camera)
+{
+	struct ownframe_consumer *consumer, *next;
+
+	lockdep_assert_held(&camera->lock);
+	list_for_each_entry_safe(consumer, next, &camera->streaming, stream_entry) {
+		list_del_init(&consumer->stream_entry);
+		camera->num_streaming--;
+		/* Here, where it is known to stream: vb2 takes the mark off at STREAMOFF. */
+		vb2_queue_error(&consumer->owner.queue);
+	}
+}
+
+/**
+ * ownframe_camera_set_format() - the feed has another format
+ * @camera: its feed_lock is held, and its feed has no buffers
+ * @pix: adjusted
+ */
+void ownframe_camera_set_format(struct ownframe_camera *camera, const struct v4l2_pix_format *pix)
+{
+	static const struct v4l2_event source_change = {
+		.type = V4L2_EVENT_SOURCE_CHANGE,
+		.u.src_change.changes = V4L2_EVENT_SRC_CH_RESOLUTION,
+	};
+	struct ownframe_node *view;
+
+	lockdep_assert_held(&camera->feed_lock);
+	if (!memcmp(&camera->format, pix, sizeof(*pix)))
+		return;
+	spin_lock(&camera->lock);
+	camera->format = *pix;
+	camera->generation++;
+	camera_end_streams(camera);
+	spin_unlock(&camera->lock);
+
+	list_for_each_entry(view, &camera->views, entry)
+		v4l2_event_queue(&view->vdev, &source_change);
+	camera_tell_consumers(camera);
+}
+
+void ownframe_camera_set_signal(struct ownframe_camera *camera, bool signal)
+{
+	WRITE_ONCE(camera->signal, signal);
+}
+
+/* Streaming */
+
+/**
+ * ownframe_camera_link() - let a consumer have the frames that come from now on
+ * @camera: of the consumer
+ * @consumer: with its queue locked
+ *
+ * Return: 0, or -EPIPE if its buffers are for a format that the camera no longer has.
+ */
+int ownframe_camera_link(struct ownframe_camera *camera, struct ownframe_consumer *consumer)
+{
+	int ret = 0;
+
+	spin_lock(&camera->lock);
+	if (consumer->generation == camera->generation) {
+		list_add_tail(&consumer->stream_entry, &camera->streaming);
+		camera->num_streaming++;
+	} else {
+		ret = -EPIPE;
+	}
+	spin_unlock(&camera->lock);
+	if (!ret)
+		camera_tell_consumers(camera);
+	return ret;
+}
+
+/**
+ * ownframe_camera_unlink() - no more frames for a consumer, but for one that is on its way
+ * @camera: of the consumer
+ * @consumer: with its queue locked. A change of format may have unlinked it already
+ */
+void ownframe_camera_unlink(struct ownframe_camera *camera, struct ownframe_consumer *consumer)
+{
+	spin_lock(&camera->lock);
+	if (!list_empty(&consumer->stream_entry)) {
+		list_del_init(&consumer->stream_entry);
+		camera->num_streaming--;
+	}
+	spin_unlock(&camera->lock);
+	camera_tell_consumers(camera);
+}
+
+/**
+ * ownframe_camera_deliver() - copy a frame to all who stream
+ * @camera: its feed_lock is held
+ * @frame: complete but for its sequence number
+ *
+ * All are woken after all copies: one that is woken at once takes the processor from the feed while
+ * the others still wait.
+ *
+ * Return: the number of the frame.
+ */
+u32 ownframe_camera_deliver(struct ownframe_camera *camera, struct ownframe_frame *frame)
+{
+	struct ownframe_consumer *consumer, *next;
+	LIST_HEAD(batch);
+
+	lockdep_assert_held(&camera->feed_lock);
+	spin_lock(&camera->lock);
+	frame->sequence = camera->sequence++;
+	list_for_each_entry(consumer, &camera->streaming, stream_entry) {
+		ownframe_owner_get(&consumer->owner);
+		list_add_tail(&consumer->batch_entry, &batch);
+	}
+	spin_unlock(&camera->lock);
+
+	list_for_each_entry(consumer, &batch, batch_entry) {
+		ownframe_consumer_copy(consumer, frame);
+		cond_resched();
+	}
+	list_for_each_entry_safe(consumer, next, &batch, batch_entry) {
+		ownframe_consumer_complete(consumer);
+		ownframe_owner_put(&consumer->owner);
+	}
+	return frame->sequence;
+}
+
+/**
+ * ownframe_camera_lose() - number a frame that nobody gets
+ * @camera: the camera
+ *
+ * Return: the number of the frame.
+ */
+u32 ownframe_camera_lose(struct ownframe_camera *camera)
+{
+	u32 sequence;
+
+	spin_lock(&camera->lock);
+	sequence = camera->sequence++;
+	spin_unlock(&camera->lock);
+	return sequence;
+}
+
+/* Life */
+
+static void camera_free(struct ownframe_camera *camera)
+{
+	struct ownframe_node *view, *next;
+
+	list_for_each_entry_safe(view, next, &camera->views, entry) {
+		ownframe_node_destroy(view);
+		kfree(view);
+	}
+	ownframe_node_destroy(&camera->feed);
+	v4l2_ctrl_handler_free(&camera->feed_ctrls);
+	kfree(camera);
+}
+
+static void camera_release(struct v4l2_device *v4l2_dev)
+{
+	camera_free(container_of(v4l2_dev, struct ownframe_camera, v4l2_dev));
+}
+
+static int camera_init_ctrls(struct ownframe_camera *camera)
+{
+	static const struct v4l2_ctrl_config consumers = {
+		.id = OWNFRAME_CID_CONSUMERS,
+		.name = "Consumers",
+		.type = V4L2_CTRL_TYPE_INTEGER,
+		.max = S32_MAX,
+		.step = 1,
+		.flags = V4L2_CTRL_FLAG_READ_ONLY,
+	};
+
+	v4l2_ctrl_handler_init(&camera->feed_ctrls, 1);
+	camera->consumers_ctrl = v4l2_ctrl_new_custom(&camera->feed_ctrls, &consumers, NULL);
+	return camera->feed_ctrls.error;
+}
+
+/**
+ * ownframe_camera_new() - make a camera that is not yet to be seen
+ * @name: a valid one
+ *
+ * Return: the camera, to be given to ownframe_camera_remove(), or an error pointer.
+ */
+struct ownframe_camera *ownframe_camera_new(const char *name)
+{
+	struct ownframe_camera *camera = kzalloc(sizeof(*camera), GFP_KERNEL);
+	int ret;
+
+	if (!camera)
+		return ERR_PTR(-ENOMEM);
+	strscpy(camera->name, name, sizeof(camera->name));
+	INIT_LIST_HEAD(&camera->views);
+	INIT_LIST_HEAD(&camera->streaming);
+	mutex_init(&camera->feed_lock);
+	spin_lock_init(&camera->lock);
+	ownframe_format_default(&camera->format);
+	camera->interval = (struct v4l2_fract) { 1, 30 };
+	ret = camera_init_ctrls(camera);
+	if (ret)
+		goto free_ctrls;
+	ret = ownframe_node_init(&camera->feed, camera, &ownframe_feed_type, OWNFRAME_FEED_NAME);
+	if (ret)
+		goto free_ctrls;
+	camera->feed.vdev.ctrl_handler = &camera->feed_ctrls;
+
+	snprintf(camera->v4l2_dev.name, sizeof(camera->v4l2_dev.name), "%s-%s", KBUILD_MODNAME,
+		 name);
+	camera->parent = platform_device_register_simple(camera->v4l2_dev.name,
+							 PLATFORM_DEVID_NONE, NULL, 0);
+	if (IS_ERR(camera->parent)) {
+		ret = PTR_ERR(camera->parent);
+		goto destroy_feed;
+	}
+	ret = v4l2_device_register(&camera->parent->dev, &camera->v4l2_dev);
+	if (ret)
+		goto unregister_parent;
+	camera->v4l2_dev.release = camera_release;
+	return camera;
+
+unregister_parent:
+	platform_device_unregister(camera->parent);
+destroy_feed:
+	ownframe_node_destroy(&camera->feed);
+free_ctrls:
+	v4l2_ctrl_handler_free(&camera->feed_ctrls);
+	kfree(camera);
+	return ERR_PTR(ret);
+}
+
+/**
+ * ownframe_camera_add_view() - give a camera one more view
+ * @camera: not yet registered
+ * @name: a valid one
+ *
+ * Return: 0 or an error.
+ */
+int ownframe_camera_add_view(struct ownframe_camera *camera, const char *name)
+{
+	struct ownframe_node *view = kzalloc(sizeof(*view), GFP_KERNEL);
+	int ret;
+
+	if (!view)
+		return -ENOMEM;
+	ret = ownframe_node_init(view, camera, &ownframe_view_type, name);
+	if (ret) {
+		kfree(view);
+		return ret;
+	}
+	list_add_tail(&view->entry, &camera->views);
+	return 0;
+}
+
+/**
+ * ownframe_camera_register() - let the world see a camera
+ * @camera: with all its views
+ *
+ * Return: 0 or an error; to be removed in either case.
+ */
+int ownframe_camera_register(struct ownframe_camera *camera)
+{
+	struct ownframe_node *view;
+	int ret = ownframe_node_register(&camera->feed);
+
+	list_for_each_entry(view, &camera->views, entry)
+		if (!ret)
+			ret = ownframe_node_register(view);
+	return ret;
+}
+
+/**
+ * ownframe_camera_remove() - take a camera away
+ * @camera: may be in use, and is freed when the last handle is closed
+ */
+void ownframe_camera_remove(struct ownframe_camera *camera)
+{
+	struct platform_device *parent = camera->parent;
+	struct ownframe_node *view;
+
+	ownframe_node_unregister(&camera->feed);
+	list_for_each_entry(view, &camera->views, entry)
+		ownframe_node_unregister(view);
+	v4l2_device_unregister(&camera->v4l2_dev);
+	platform_device_unregister(parent);
+	v4l2_device_put(&camera->v4l2_dev);
+}

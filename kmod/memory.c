@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory of buffers, as mem_ops for vb2: pages of shmem, user pages, an imported dma-buf.
+ *
+ * vb2's own allocators fit a device that does DMA. These fit a copy by the CPU: shmem pages are
+ * charged to the process's memory cgroup and can be registered with io_uring, and user pages are
+ * pinned and written to one by one, so that no kernel mapping is built when an application gives
+ * another pointer with every VIDIOC_QBUF.
+ *
+ * The one thing to know: a process that still maps a buffer keeps its pages through the shmem file,
+ * also after the driver has let go of them.
+ */
+#include <linux/dma-buf.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/pagemap.h>
+#include <linux/shmem_fs.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <media/videobuf2-memops.h>
+
+#include "ownframe.h"
+
+/**
+ * struct ownframe_mem - memory of one buffer: one of file, dbuf, or user pages
+ * @owner: is charged for it; NULL for a dma-buf, which is somebody else's memory
+ * @charged: bytes
+ * @file: shmem file
+ * @dbuf: imported dma-buf; vb2 holds the reference
+ * @pages: pages of the shmem file, or pinned user pages
+ * @num_pages: their number
+ * @offset: of the buffer's first byte in the first page
+ * @map: where the kernel sees it in one piece: a dma-buf, or pages if somebody asked for it
+ */
+struct ownframe_mem {
+	struct ownframe_owner *owner;
+	unsigned long charged;
+	struct file *file;
+	struct dma_buf *dbuf;
+	struct page **pages;
+	unsigned long num_pages;
+	unsigned int offset;
+	struct iosys_map map;
+};
+
+/* shmem's, without fallocate: MADV_REMOVE must not take pages out of a buffer. */
+static struct file_operations shmem_fops __ro_after_init;
+
+int __init ownframe_mem_init(void)
+{
+	struct file *file = shmem_file_setup(KBUILD_MODNAME, PAGE_SIZE, 0);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	shmem_fops = *file->f_op;
+	shmem_fops.owner = THIS_MODULE;
+	shmem_fops.fallocate = NULL;
+	fput(file);
+	return 0;
+}
+
+static struct ownframe_mem *mem_new(struct vb2_queue *queue, unsigned long num_pages)
+{
+	struct ownframe_owner *owner = container_of(queue, struct ownframe_owner, queue);
+	unsigned long bytes = num_pages << PAGE_SHIFT;
+	struct ownframe_mem *mem;
+
+	if (bytes > owner->memory_limit - min(owner->memory_used, owner->memory_limit))
+		return ERR_PTR(-ENOMEM);
+	mem = kzalloc(sizeof(*mem), GFP_KERNEL);
+	if (!mem)
+		return ERR_PTR(-ENOMEM);
+	mem->pages = kvcalloc(num_pages, sizeof(*mem->pages), GFP_KERNEL);
+	if (!mem->pages) {
+		kfree(mem);
+		return ERR_PTR(-ENOMEM);
+	}
+	mem->owner = owner;
+	mem->charged = bytes;
+	owner->memory_used += bytes;
+	return mem;
+}
+
+static void mem_free(struct ownframe_mem *mem)
+{
+	mem->owner->memory_used -= mem->charged;
+	kvfree(mem->pages);
+	kfree(mem);
+}
+
+/* Pages that a process maps, or something like io_uring pinned for it, stay as they are. */
+static void scrub(struct ownframe_mem *mem)
+{
+	unsigned long i;
+
+	if (file_count(mem->file) > 1)
+		return;
+	for (i = 0; i < mem->num_pages; i++)
+		if (page_count(mem->pages[i]) == 2) /* the page cache's and ours */
+			clear_highpage(mem->pages[i]);
+}
+
+static void mem_put(void *priv)
+{
+	struct ownframe_mem *mem = priv;
+	unsigned long i;
+
+	if (mem->map.vaddr)
+		vunmap(mem->map.vaddr);
+	scrub(mem);
+	for (i = 0; i < mem->num_pages; i++)
+		put_page(mem->pages[i]);
+	fput(mem->file);
+	mem_free(mem);
+}
+
+static void *mem_alloc(struct vb2_buffer *vb, struct device *dev, unsigned long size)
+{
+	unsigned long num_pages = size >> PAGE_SHIFT;
+	struct ownframe_mem *mem = mem_new(vb->vb2_queue, num_pages);
+	struct page *page;
+	int ret;
+
+	if (IS_ERR(mem))
+		return mem;
+	mem->file = shmem_file_setup(KBUILD_MODNAME, size, 0);
+	if (IS_ERR(mem->file)) {
+		ret = PTR_ERR(mem->file);
+		mem_free(mem);
+		return ERR_PTR(ret);
+	}
+	/* The last user of the file may be a mapping: the module stays for it. */
+	__module_get(THIS_MODULE);
+	mem->file->f_op = &shmem_fops;
+	mapping_set_unevictable(mem->file->f_mapping);
+	while (mem->num_pages < num_pages) {
+		page = shmem_read_mapping_page_gfp(mem->file->f_mapping, mem->num_pages,
+						   GFP_HIGHUSER);
+		if (IS_ERR(page)) {
+			mem_put(mem);
+			return page;
+		}
+		/* Frames are written behind the page tables' back. */
+		set_page_dirty(page);
+		mem->pages[mem->num_pages++] = page;
+	}
+	return mem;
+}
+
+static void *mem_vaddr(struct vb2_buffer *vb, void *priv)
+{
+	struct ownframe_mem *mem = priv;
+
+	if (!mem->map.vaddr && mem->file)
+		iosys_map_set_vaddr(&mem->map,
+				    vmap(mem->pages, mem->num_pages, VM_MAP, PAGE_KERNEL));
+	return mem->map.vaddr;
+}
+
+static void *mem_cookie(struct vb2_buffer *vb, void *priv)
+{
+	return priv;
+}
+
+/* More than one means that the process maps it. */
+static unsigned int mem_num_users(void *priv)
+{
+	struct ownframe_mem *mem = priv;
+
+	return mem->file ? file_count(mem->file) : 1;
+}
+
+static int mem_mmap(void *priv, struct vm_area_struct *vma)
+{
+	struct ownframe_mem *mem = priv;
+
+	vma_set_file(vma, mem->file);
+	/* No copy for a child, no frames in a core dump, no growing by mremap(). */
+	vm_flags_set(vma, VM_DONTCOPY | VM_DONTDUMP | VM_DONTEXPAND);
+	return call_mmap(mem->file, vma);
+}
+
+static void *mem_get_userptr(struct vb2_buffer *vb, struct device *dev, unsigned long vaddr,
+			     unsigned long size)
+{
+	struct ownframe_owner *owner = container_of(vb->vb2_queue, struct ownframe_owner, queue);
+	unsigned int offset = offset_in_page(vaddr);
+	struct ownframe_mem *mem;
+	int pinned;
+
+	if (!size || size > owner->buffer_limit)
+		return ERR_PTR(-EINVAL);
+	mem = mem_new(vb->vb2_queue, DIV_ROUND_UP(offset + size, PAGE_SIZE));
+	if (IS_ERR(mem))
+		return mem;
+	mem->offset = offset;
+	mem->num_pages = mem->charged >> PAGE_SHIFT;
+	/* Without FOLL_FORCE: what the process may not write, it must not have written for it. */
+	pinned = pin_user_pages_fast(vaddr - offset, mem->num_pages, FOLL_WRITE | FOLL_LONGTERM,
+				     mem->pages);
+	if (pinned == mem->num_pages)
+		return mem;
+	if (pinned > 0)
+		unpin_user_pages(mem->pages, pinned);
+	mem_free(mem);
+	return ERR_PTR(pinned < 0 ? pinned : -EFAULT);
+}
+
+static void mem_put_userptr(void *priv)
+{
+	struct ownframe_mem *mem = priv;
+
+	unpin_user_pages_dirty_lock(mem->pages, mem->num_pages, true);
+	mem_free(mem);
+}
+
+static void *mem_attach_dmabuf(struct vb2_buffer *vb, struct device *dev, struct dma_buf *dbuf,
+			       unsigned long size)
+{
+	struct ownframe_mem *mem;
+
+	if (dbuf->size < size)
+		return ERR_PTR(-EFAULT);
+	mem = kzalloc(sizeof(*mem), GFP_KERNEL);
+	if (!mem)
+		return ERR_PTR(-ENOMEM);
+	mem->dbuf = dbuf;
+	return mem;
+}
+
+static void mem_detach_dmabuf(void *priv)
+{
+	kfree(priv);
+}
+
+static int mem_map_dmabuf(void *priv)
+{
+	struct ownframe_mem *mem = priv;
+
+	return dma_buf_vmap(mem->dbuf, &mem->map);
+}
+
+static void mem_unmap_dmabuf(void *priv)
+{
+	struct ownframe_mem *mem = priv;
+
+	dma_buf_vunmap(mem->dbuf, &mem->map);
+}
+
+const struct vb2_mem_ops ownframe_mem_ops = {
+	.alloc		= mem_alloc,
+	.put		= mem_put,
+	.vaddr		= mem_vaddr,
+	.cookie		= mem_cookie,
+	.num_users	= mem_num_users,
+	.mmap		= mem_mmap,
+	.get_userptr	= mem_get_userptr,
+	.put_userptr	= mem_put_userptr,
+	.attach_dmabuf	= mem_attach_dmabuf,
+	.detach_dmabuf	= mem_detach_dmabuf,
+	.map_dmabuf	= mem_map_dmabuf,
+	.unmap_dmabuf	= mem_unmap_dmabuf,
+};
+
+/**
+ * ownframe_mem_begin_read() - make what is in a buffer visible to the CPU
+ * @mem: of the feed: pages or a dma-buf
+ * @map: is set to where it is
+ *
+ * Return: 0, to be paired with ownframe_mem_end_read(), or what the exporter of the dma-buf says.
+ */
+int ownframe_mem_begin_read(struct ownframe_mem *mem, struct iosys_map *map)
+{
+	int ret = 0;
+
+	if (mem->dbuf)
+		ret = dma_buf_begin_cpu_access(mem->dbuf, DMA_FROM_DEVICE);
+	else if (!mem_vaddr(NULL, mem))
+		ret = -ENOMEM;
+	*map = mem->map;
+	return ret;
+}
+
+void ownframe_mem_end_read(struct ownframe_mem *mem)
+{
+	if (mem->dbuf)
+		dma_buf_end_cpu_access(mem->dbuf, DMA_FROM_DEVICE);
+}
+
+/**
+ * ownframe_mem_write() - copy into a buffer
+ * @mem: of a consumer: pages
+ * @offset: from the buffer's first byte
+ * @from: what ownframe_mem_begin_read() said
+ * @from_offset: from its first byte
+ * @length: bytes
+ */
+void ownframe_mem_write(struct ownframe_mem *mem, size_t offset, const struct iosys_map *from,
+			size_t from_offset, size_t length)
+{
+	size_t at = mem->offset + offset;
+	size_t part;
+	struct page *page;
+	void *to;
+
+	for (; length; length -= part, at += part, from_offset += part) {
+		page = mem->pages[at >> PAGE_SHIFT];
+		part = min_t(size_t, length, PAGE_SIZE - offset_in_page(at));
+		to = kmap_local_page(page);
+		iosys_map_memcpy_from(to + offset_in_page(at), from, from_offset, part);
+		flush_dcache_page(page);
+		kunmap_local(to);
+	}
+}
+
+MODULE_IMPORT_NS(DMA_BUF);
