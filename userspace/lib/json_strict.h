@@ -12,6 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+static inline void scope_json(json_t **j)
+{
+	json_decref(*j);
+}
+
+/* Scope cleanup, as in scope.h. */
+#define SCOPE_JSON __attribute__((cleanup(scope_json)))
+
 /* Parse @len bytes as one JSON text, duplicates refused; new reference or NULL. */
 json_t *json_strict_parse(const char *text, size_t len);
 
