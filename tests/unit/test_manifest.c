@@ -122,11 +122,10 @@ static void the_text_is_as_documented(void **state)
 	char *text = manifest_encode(&m);
 
 	(void)state;
-	assert_memory_equal(text,
-			    "{\"v\":1,\"device\":\"" DEVICE "\",\"owner\":\"" OWNER
-			    "\",\"epoch\":9007199254740991,\"camera\":\"" CAMERA
-			    "\",\"clip\":\"" CLIP "\",\"seq\":7,\"prev\":\"IiIi",
-			    240);
+	assert_ptr_equal(strstr(text, "{\"v\":1,\"device\":\"" DEVICE "\",\"owner\":\"" OWNER
+				      "\",\"epoch\":9007199254740991,\"camera\":\"" CAMERA
+				      "\",\"clip\":\"" CLIP "\",\"seq\":7,\"prev\":\"IiIi"),
+			 text);
 	assert_non_null(strstr(text,
 			       "\"block\":4096,\"size\":40960,\"ranges\":[{\"off\":0,\"len\":4096,"
 			       "\"sha256\":\"AAAA"));
@@ -295,9 +294,10 @@ static void ranges_cover_the_file_exactly(void **state)
 	/* A sum that wraps to the right size. */
 	m = sample();
 	m.n_ranges = 4;
-	for (size_t i = 0; i < 4; i++)
-		ranges[i].off = i * ((UINT64_C(1) << 53) - 4096),
+	for (size_t i = 0; i < 4; i++) {
 		ranges[i].len = (UINT64_C(1) << 53) - 4096;
+		ranges[i].off = i * ranges[i].len;
+	}
 	text = manifest_encode(&m);
 	assert_int_equal(decode(text), -EBADMSG);
 	free(text);
