@@ -5,9 +5,9 @@
  * docs/clip-format.md, "Claim".
  *
  * Making one takes three steps, since the owner's key and the device's never meet:
- *   device: claim_request   {v, device, tls, epoch, prev, consented}, unsigned
- *   owner:  claim_sign_owner	adds owner and recipients and signs
- *   device: claim_sign_device	checks that it is what it asked for and signs
+ *   device: claim_request      {v, device, tls, epoch, prev, consented}, unsigned
+ *   owner:  claim_sign_owner   adds owner and recipients and signs
+ *   device: claim_sign_device  checks that it is what it asked for and signs
  */
 #ifndef OWNFRAME_CLAIM_H
 #define OWNFRAME_CLAIM_H
@@ -47,7 +47,9 @@ struct claim_request {
 	bool consented;
 };
 
+/* New JSON text (caller frees), or NULL when out of memory. */
 char *claim_request_encode(const struct claim_request *req);
+/* -EBADMSG for anything but a well-formed request. */
 int claim_request_decode(struct claim_request *req, const char *text, size_t len);
 
 /*
@@ -68,7 +70,10 @@ int claim_sign_device(char **out, const char *half, size_t len, const struct cla
 int claim_parse(struct claim *claim, const char *text, size_t len);
 void claim_release(struct claim *claim);
 
-/* Fill @cert from a certificate, DER or PEM. -EINVAL unless it holds a P-256 key. */
+/*
+ * Fill @cert from a certificate, DER or PEM (the first block), of at most 8 KiB. -EINVAL unless it
+ * holds a P-256 key.
+ */
 int claim_cert_parse(struct claim_cert *cert, const void *data, size_t len);
 void claim_cert_release(struct claim_cert *cert);
 
@@ -88,11 +93,14 @@ struct claims {
  * claims have the same device and epoch.
  */
 int claims_load(struct claims *claims, const char *path);
-/* Write atomically and durably. */
+/* Write atomically and durably, mode 0644. */
 int claims_save(const struct claims *claims, const char *path);
 /* Start an owner's empty file. */
 int claims_init(struct claims *claims, const struct p256_pub *owner);
-/* -EEXIST: this device and epoch is there; -EPERM: another owner's. */
+/*
+ * Add a claim; moves the list, so what claims_find() returned before is no longer valid. -EEXIST:
+ * this device and epoch is there; -EPERM: another owner's; -EBADMSG: no valid claim.
+ */
 int claims_add(struct claims *claims, const char *text, size_t len);
 /* The claim of (device, epoch), or NULL. */
 const struct claim *claims_find(const struct claims *claims, const struct p256_id *device,
