@@ -297,13 +297,6 @@ void identity_auth_wipe(struct identity_auth *auth)
 	OPENSSL_cleanse(auth, sizeof(*auth));
 }
 
-static void json_unref(json_t **json)
-{
-	json_decref(*json);
-}
-
-#define SCOPE_JSON __attribute__((cleanup(json_unref)))
-
 static int record_parse(struct identity_record *record, const char *text, size_t len)
 {
 	static const char *const members[] = { "v",   "backend",     "sign",

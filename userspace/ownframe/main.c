@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * ownframe, the command: a device's identity, its owner, and what the owner does with clips.
+ * A table of subcommands and nothing else; each is in the file of its name.
+ */
+#include "commands.h"
+#include "log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct command commands[] = {
+	{ "identity", cmd_identity, "make and show this device's keys in its TPM" },
+	{ "owner", cmd_owner, "make an owner, sign and keep the claims on their devices" },
+	{ "claim", cmd_claim, "give this device to an owner" },
+};
+
+int main(int argc, char **argv)
+{
+	log_setup("ownframe", LOG_LEVEL_INFO);
+	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+		puts("ownframe " OWNFRAME_VERSION);
+		return STATUS_OK;
+	}
+	return command_run("ownframe", commands, sizeof(commands) / sizeof(commands[0]), argc,
+			   argv);
+}
