@@ -33,6 +33,7 @@ int clip_chain_add(struct clip_chain *chain, const struct clip_report *report)
 	link->epoch = m->head.epoch;
 	link->seq = m->head.seq;
 	link->has_prev = m->has_prev;
+	link->dropped = m->lost == MANIFEST_LOST_DROPPED;
 	memcpy(link->prev, m->prev, sizeof(link->prev));
 	memcpy(link->digest, report->digest, sizeof(link->digest));
 	return 0;
@@ -72,12 +73,14 @@ static bool judge(struct clip_chain_finding *finding, const struct clip_chain_li
 	}
 	if (before && link->seq == before->seq) {
 		finding->fault = CLIP_CHAIN_FORKED;
-		return memcmp(link->digest, before->digest, sizeof(link->digest));
+		return !link->dropped && !before->dropped &&
+		       memcmp(link->digest, before->digest, sizeof(link->digest));
 	}
 	finding->fault = CLIP_CHAIN_BROKEN;
 	if (!before)
 		return link->seq == 1 && link->has_prev;
-	return !link->has_prev || memcmp(link->prev, before->digest, sizeof(link->prev));
+	return !link->has_prev ||
+	       (!before->dropped && memcmp(link->prev, before->digest, sizeof(link->prev)));
 }
 
 size_t clip_chain_check(struct clip_chain *chain, bool from_first,

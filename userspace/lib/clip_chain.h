@@ -2,6 +2,9 @@
 /*
  * Is a clip withheld? Every clip of a (device, camera, epoch) has the next seq and names the
  * manifest before it, so what is missing, exchanged or forked shows. docs/clip-format.md, "Chain".
+ *
+ * A clip that its device dropped after it was signed has a second manifest ("lost": "dropped"); the
+ * next clip names the first one. That is no fork, and no broken link.
  */
 #ifndef OWNFRAME_CLIP_CHAIN_H
 #define OWNFRAME_CLIP_CHAIN_H
@@ -12,7 +15,7 @@ struct clip_chain_link {
 	struct p256_id device;
 	char camera[MANIFEST_CAMERA_LEN + 1];
 	uint64_t epoch, seq;
-	bool has_prev;
+	bool has_prev, dropped;
 	uint8_t prev[P256_DIGEST_LEN], digest[P256_DIGEST_LEN];
 };
 

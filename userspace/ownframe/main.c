@@ -13,6 +13,8 @@ static const struct command commands[] = {
 	{ "identity", cmd_identity, "make and show this device's keys in its TPM" },
 	{ "owner", cmd_owner, "make an owner, sign and keep the claims on their devices" },
 	{ "claim", cmd_claim, "give this device to an owner" },
+	{ "verify", cmd_verify, "is a clip what a device of this owner recorded?" },
+	{ "open", cmd_open, "decrypt a clip for whom it is encrypted to" },
 };
 
 int main(int argc, char **argv)
