@@ -18,7 +18,6 @@
 /* Speeds of the models: after this long, 63 % of a change is taken over. */
 #define BACKGROUND_US 8000000u
 #define DEVIATION_US  10000000u
-#define LIGHT_US      1000000u
 #define REST_US	      500000u
 /* At rest for this long, a block that has left the background moves no more. */
 #define SETTLE_US 1500000u
@@ -350,7 +349,7 @@ static void approach(int32_t *model, int32_t target, int32_t part)
 /* How much each model learns from this frame. */
 struct pace {
 	uint32_t us; /* since the frame before */
-	int32_t background, deviation, light, rest;
+	int32_t background, deviation, rest;
 };
 
 static void pace_set(struct pace *pace, uint64_t us)
@@ -358,7 +357,6 @@ static void pace_set(struct pace *pace, uint64_t us)
 	pace->us = us < GAP_MAX_US ? us : GAP_MAX_US;
 	pace->background = weight(pace->us, BACKGROUND_US);
 	pace->deviation = weight(pace->us, DEVIATION_US);
-	pace->light = weight(pace->us, LIGHT_US);
 	pace->rest = weight(pace->us, REST_US);
 }
 
@@ -378,7 +376,7 @@ static void block_locate(struct block *b, int32_t away, int32_t limit, const str
 	}
 }
 
-static void block_learn(struct block *b, int32_t away, int32_t limit, int32_t change, bool active,
+static void block_learn(struct block *b, int32_t mean, int32_t away, int32_t limit, bool active,
 			const struct pace *pace)
 {
 	int32_t noise = abs(b->left && !active ? away - b->rest / 256 : away);
@@ -387,10 +385,8 @@ static void block_learn(struct block *b, int32_t away, int32_t limit, int32_t ch
 		noise = 2 * limit;
 	approach(&b->deviation, MODEL(noise),
 		 active ? pace->deviation / DEVIATION_MOVING_PART : pace->deviation);
-	b->background += (int64_t)MODEL(away) *
-			 (active ? pace->background / BACKGROUND_MOVING_PART : pace->background) /
-			 65536;
-	b->background += (int64_t)MODEL(change) * pace->light / 65536;
+	approach(&b->background, MODEL(mean),
+		 active ? pace->background / BACKGROUND_MOVING_PART : pace->background);
 }
 
 /* Judge one block, of mean @mean, and learn from it. True if it moves. */
@@ -398,14 +394,13 @@ static bool block_step(struct block *b, int32_t mean, const struct light *light,
 		       const struct threshold *threshold, const struct pace *pace)
 {
 	int32_t background = b->background / 256;
-	int32_t change = light_change(light, background);
-	int32_t away = mean - background - change;
+	int32_t away = mean - background - light_change(light, background);
 	int32_t limit = threshold->floor + (int64_t)b->deviation * threshold->deviations / MODEL(4);
 	bool active;
 
 	block_locate(b, away, limit, pace);
 	active = b->left && b->rest_us < SETTLE_US;
-	block_learn(b, away, limit, change, active, pace);
+	block_learn(b, mean, away, limit, active, pace);
 	return active;
 }
 

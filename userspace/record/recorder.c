@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The loop and what it waits for. Separate from main.c, which only prepares.
+ * The one thing to know: everything ends by draining in one order, camera, coder, writer, spooler;
+ * a reload and a camera that went away take the same way as the end of the program.
+ */
+#include "recorder.h"
+
+#include "clip_ends.h"
+#include "clip_writer.h"
+#include "log.h"
+#include "status.h"
+#include "stream.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RING_ENTRIES 256
+#define SECOND	     1000000ull
+#define QUIT_TIME    (20 * SECOND) /* for the last clip; what is not done then is recovered */
+
+enum stream_state {
+	STREAM_NONE, /* looked for once a second */
+	STREAM_ON,
+	STREAM_DRAINING
+};
+
+struct recorder {
+	const struct recorder_setup *setup;
+	struct config *cfg;
+	struct ring ring;
+	struct mailbox desk; /* letters to this thread */
+	struct spooler spooler;
+	struct clip_writer writer;
+	struct status status;
+	struct stream stream;
+	enum stream_state state;
+	bool coder_gone;
+	bool polling; /* device_op is in the ring */
+	bool quit;
+	uint64_t quit_by_us;
+	int exit_status;
+	char trouble[256]; /* why there is no stream, as it was logged */
+	struct config *reload; /* to be used when the stream is drained */
+	uint32_t clips; /* begun and not yet closed by the spooler */
+
+	struct ring_op device_op, desk_op, signal_op, tick_op;
+	uint64_t desk_count;
+	struct signalfd_siginfo signal_info;
+	int signal_fd;
+	struct __kernel_timespec tick;
+};
+
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* --- stream ------------------------------------------------------------------------------------ */
+
+static void poll_device(struct recorder *r)
+{
+	r->polling = true;
+	ring_poll(&r->ring, &r->device_op, r->stream.capture.fd, POLLIN | POLLPRI);
+}
+
+static void drain(struct recorder *r)
+{
+	if (r->state != STREAM_ON)
+		return;
+	r->state = STREAM_DRAINING;
+	if (r->polling)
+		ring_cancel(&r->ring, &r->device_op);
+	stream_drain(&r->stream);
+}
+
+static void leave(struct recorder *r, int exit_status)
+{
+	if (r->quit)
+		return;
+	r->quit = true;
+	r->exit_status = exit_status;
+	r->quit_by_us = now_us() + QUIT_TIME;
+	drain(r);
+}
+
+static void log_trouble(struct recorder *r, const char *why, int err)
+{
+	char text[sizeof(r->trouble)];
+
+	snprintf(text, sizeof(text), "%s: %s: %s", r->cfg->device, why, strerror(-err));
+	if (!strcmp(text, r->trouble))
+		return;
+	memcpy(r->trouble, text, sizeof(text));
+	log_warn("%s; waiting for it", text);
+	status_doing(&r->status, "waiting for %s", r->cfg->device);
+}
+
+static void look_for_stream(struct recorder *r)
+{
+	const struct stream_setup setup = {
+		.cfg = r->cfg,
+		.ring = &r->ring,
+		.reply = &r->desk,
+		.spooler = &r->spooler,
+		.status = &r->status,
+		.clips = &r->clips,
+		.block = r->setup->block,
+	};
+	const char *why = "";
+	int ret;
+
+	if (r->quit || r->state != STREAM_NONE || r->polling)
+		return;
+	ret = stream_open(&r->stream, &setup, &why);
+	if (ret == -EINVAL || ret == -ENOMEM) {
+		leave(r, EX_CONFIG);
+	} else if (ret) {
+		log_trouble(r, why, ret);
+	} else {
+		r->trouble[0] = '\0';
+		r->coder_gone = false;
+		r->state = STREAM_ON;
+		r->writer.runs = &r->stream.coder.runs;
+		status_doing(&r->status, "watching");
+		poll_device(r);
+	}
+}
+
+static void use_reload(struct recorder *r)
+{
+	if (!r->reload)
+		return;
+	config_free(r->cfg);
+	*r->cfg = *r->reload;
+	free(r->reload);
+	r->reload = NULL;
+	r->status.file = r->cfg->status;
+	r->trouble[0] = '\0';
+}
+
+/* Everything that was in the arena has come back: let it go, and look for the camera again. */
+static void finish_drain(struct recorder *r)
+{
+	if (r->state != STREAM_DRAINING || !r->coder_gone || r->writer.out)
+		return;
+	stream_close(&r->stream, &r->ring);
+	r->state = STREAM_NONE;
+	use_reload(r);
+	look_for_stream(r);
+}
+
+/* The driver first: it gets its next slot before this frame is looked at. */
+static int on_frame(struct recorder *r, struct capture_frame *cf)
+{
+	struct footage *f = &r->stream.footage;
+	struct capture *c = &r->stream.capture;
+	int spare, ret = 0;
+
+	footage_missed(f, cf->missed + (cf->broken ? 1 : 0));
+	spare = cf->broken ? -1 : footage_spare(f);
+	if (spare >= 0) {
+		ret = capture_queue(c, cf->buffer, (uint32_t)spare);
+		if (ret)
+			arena_give(f->arena, (uint32_t)spare);
+	}
+	if (!cf->broken)
+		footage_frame(f, &cf->frame, spare >= 0);
+	if (spare < 0) {
+		ret = capture_queue(c, cf->buffer, cf->frame.slot);
+		if (ret)
+			arena_give(f->arena, cf->frame.slot);
+	}
+	return ret;
+}
+
+/* Take all frames that are there. -EAGAIN: that was all; else the stream has ended. */
+static int take_frames(struct recorder *r)
+{
+	struct capture_frame cf;
+	int ret;
+
+	do {
+		ret = capture_take(&r->stream.capture, &cf);
+		if (!ret)
+			ret = on_frame(r, &cf);
+	} while (!ret);
+	status_doing(&r->status, r->stream.footage.clip ? "recording" : "watching");
+	return ret;
+}
+
+static void on_device(struct ring_op *op, int res, unsigned int flags)
+{
+	struct recorder *r = letter_of(op, struct recorder, device_op);
+	int ret;
+
+	if (!(flags & IORING_CQE_F_MORE))
+		r->polling = false;
+	if (r->state != STREAM_ON)
+		return;
+	ret = res < 0 ? res : take_frames(r);
+	if (capture_changed(&r->stream.capture))
+		ret = -EIO;
+	if (ret == -EAGAIN && res > 0 && res & (POLLHUP | POLLERR | POLLNVAL))
+		ret = -ENODEV;
+	if (ret != -EAGAIN) {
+		log_warn("%s: the stream ended: %s", r->cfg->device, strerror(-ret));
+		drain(r);
+	} else if (!r->polling) {
+		poll_device(r);
+	}
+}
+
+/* --- clips ------------------------------------------------------------------------------------- */
+
+static void close_clip(struct clip_writer *w, struct clip *clip)
+{
+	struct recorder *r = letter_of(w, struct recorder, writer);
+
+	if (clip->coded && !clip->closing && clip_writer_idle(clip)) {
+		clip->closing = true;
+		spooler_close(&r->spooler, clip);
+	}
+}
+
+static void extend_clip(struct clip_writer *w, struct clip *clip)
+{
+	struct recorder *r = letter_of(w, struct recorder, writer);
+
+	spooler_extend(&r->spooler, clip);
+}
+
+static void on_closed(struct recorder *r, struct clip *clip)
+{
+	if (!clip->error)
+		r->status.sealed++;
+	else if (clip->error != -EAGAIN)
+		r->status.lost++;
+	r->clips--;
+	clip_free(clip);
+}
+
+static void on_letter(struct recorder *r, struct letter *l)
+{
+	struct clip *clip;
+
+	switch ((enum main_letter)l->what) {
+	case MAIN_FRAME:
+		footage_return(&r->stream.footage, letter_of(l, struct held, letter));
+		break;
+	case MAIN_RUN:
+		clip_writer_add(&r->writer, letter_of(l, struct run, letter));
+		break;
+	case MAIN_CODED:
+		clip = letter_of(l, struct clip, coder_letter);
+		clip->coded = true;
+		r->status.dropped += clip->coder_dropped;
+		close_clip(&r->writer, clip);
+		break;
+	case MAIN_CODER_GONE:
+		r->coder_gone = true;
+		break;
+	case MAIN_OPENED:
+	case MAIN_EXTENDED:
+		clip_writer_resume(&r->writer, letter_of(l, struct clip, letter));
+		break;
+	case MAIN_CLOSED:
+		on_closed(r, letter_of(l, struct clip, letter));
+		break;
+	case MAIN_CLAIM_ENDED:
+		if (r->state == STREAM_ON)
+			footage_stop(&r->stream.footage);
+		break;
+	}
+}
+
+static void read_desk(struct recorder *r)
+{
+	struct letter *l;
+
+	while ((l = mailbox_take(&r->desk)))
+		on_letter(r, l);
+}
+
+static void wait_desk(struct recorder *r)
+{
+	ring_read(&r->ring, &r->desk_op, r->desk.fd, &r->desk_count, sizeof(r->desk_count));
+}
+
+static void on_desk(struct ring_op *op, int res, unsigned int flags)
+{
+	struct recorder *r = letter_of(op, struct recorder, desk_op);
+
+	(void)res;
+	(void)flags;
+	wait_desk(r);
+	read_desk(r);
+}
+
+/* --- signals, time ----------------------------------------------------------------------------- */
+
+static void read_config(struct recorder *r)
+{
+	struct config *cfg = malloc(sizeof(*cfg));
+
+	if (!cfg || config_read(cfg, r->cfg->path)) {
+		log_error("%s: not used, going on with the old configuration", r->cfg->path);
+		free(cfg);
+		return;
+	}
+	if (strcmp(cfg->camera, r->cfg->camera)) {
+		log_error("%s: another camera name needs another start", r->cfg->path);
+		config_free(cfg);
+		free(cfg);
+		return;
+	}
+	log_info("%s: read anew", cfg->path);
+	if (r->reload) {
+		config_free(r->reload);
+		free(r->reload);
+	}
+	r->reload = cfg;
+	if (r->state == STREAM_NONE)
+		use_reload(r);
+	drain(r);
+}
+
+static void wait_signal(struct recorder *r)
+{
+	ring_read(&r->ring, &r->signal_op, r->signal_fd, &r->signal_info, sizeof(r->signal_info));
+}
+
+static void on_signal(struct ring_op *op, int res, unsigned int flags)
+{
+	struct recorder *r = letter_of(op, struct recorder, signal_op);
+
+	(void)flags;
+	if (res == (int)sizeof(r->signal_info)) {
+		if (r->signal_info.ssi_signo == SIGHUP)
+			read_config(r);
+		else
+			leave(r, EX_OK);
+	}
+	wait_signal(r);
+}
+
+static void wait_tick(struct recorder *r)
+{
+	r->tick = (struct __kernel_timespec){ .tv_sec = 1 };
+	ring_timeout(&r->ring, &r->tick_op, &r->tick);
+}
+
+static void on_tick(struct ring_op *op, int res, unsigned int flags)
+{
+	struct recorder *r = letter_of(op, struct recorder, tick_op);
+
+	(void)res;
+	(void)flags;
+	if (r->state == STREAM_ON && footage_is_silent(&r->stream.footage, now_us())) {
+		log_warn("%s: no frames: the clip ends", r->cfg->device);
+		footage_stop(&r->stream.footage);
+	}
+	look_for_stream(r);
+	status_tell(&r->status);
+	wait_tick(r);
+}
+
+/* --- life -------------------------------------------------------------------------------------- */
+
+static int start(struct recorder *r)
+{
+	int ret = ring_init(&r->ring, RING_ENTRIES);
+
+	if (ret) {
+		log_error("io_uring: %s%s", strerror(-ret),
+			  ret == -EPERM || ret == -ENOSYS ? ": the kernel or the sandbox does not "
+							    "allow it" :
+							    "");
+		return EX_OSERR;
+	}
+	if (mailbox_init(&r->desk, true))
+		return EX_OSERR;
+	r->signal_fd = signalfd(-1, r->setup->signals, SFD_CLOEXEC);
+	if (r->signal_fd < 0)
+		return EX_OSERR;
+	if (spooler_init(&r->spooler, r->setup->spool, r->setup->device, r->cfg->camera,
+			 r->setup->camera, r->cfg->when_full, &r->desk))
+		return EX_CONFIG; /* it has said what is missing */
+	return spooler_start(&r->spooler) ? EX_OSERR : EX_OK;
+}
+
+static bool is_done(const struct recorder *r)
+{
+	if (!r->quit)
+		return false;
+	return (r->state == STREAM_NONE && !r->clips) || now_us() >= r->quit_by_us;
+}
+
+static void loop(struct recorder *r)
+{
+	wait_desk(r);
+	wait_signal(r);
+	wait_tick(r);
+	status_doing(&r->status, "looking for %s", r->cfg->device);
+	status_ready();
+	look_for_stream(r);
+	while (!is_done(r)) {
+		int ret = ring_turn(&r->ring);
+
+		if (ret) {
+			log_error("io_uring: %s", strerror(-ret));
+			leave(r, EX_OSERR);
+		}
+		finish_drain(r);
+	}
+}
+
+int recorder_run(const struct recorder_setup *setup)
+{
+	static struct recorder recorder;
+	struct recorder *r = &recorder;
+	int ret;
+
+	*r = (struct recorder){
+		.setup = setup,
+		.cfg = setup->cfg,
+		.writer = { .ring = &r->ring, .mac_key = setup->spool_key,
+			    .extend = extend_clip, .progress = close_clip },
+		.device_op.done = on_device,
+		.desk_op.done = on_desk,
+		.signal_op.done = on_signal,
+		.tick_op.done = on_tick,
+	};
+	status_init(&r->status, r->cfg->status);
+	ret = start(r);
+	if (ret)
+		return ret;
+	loop(r);
+	spooler_exit(&r->spooler);
+	read_desk(r);
+	status_stop(&r->status);
+	/* What is not drained by now is in use by a disk or a camera that hangs: it ends with us. */
+	if (r->state == STREAM_NONE) {
+		ring_exit(&r->ring);
+		mailbox_exit(&r->desk);
+	}
+	close(r->signal_fd);
+	return r->exit_status;
+}

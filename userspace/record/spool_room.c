@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Making room. Separate because it is the one place that removes clips.
+ * The one thing to know: a clip that was not sent leaves a signed manifest that says so. Its
+ * successor's prev is still the hash of the manifest that was replaced.
+ */
+#include "spool_room.h"
+
+#include "durable.h"
+#include "jws.h"
+#include "log.h"
+#include "scope.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#define SLACK (4ull << 20) /* for folders and manifests, of lost clips too */
+
+bool spool_room_free(const struct spool *s, uint64_t bytes)
+{
+	struct statvfs v;
+
+	if (fstatvfs(s->fd, &v))
+		return true; /* the allocation will tell */
+	return (uint64_t)v.f_bavail * v.f_frsize >= bytes + SLACK;
+}
+
+int spool_room_drop_sent(struct spool *s)
+{
+	char **ids = NULL;
+	size_t n = 0;
+	int ret = spool_list(s, SPOOL_STATE_SENT, &ids, &n);
+
+	if (ret)
+		return ret;
+	ret = n ? spool_clip_remove(s, SPOOL_STATE_SENT, ids[0]) : -ENOENT;
+	if (!ret)
+		log_info("%s: removed to make room, it was sent", ids[0]);
+	else if (n)
+		log_error("%s: cannot remove from sent: %s", ids[0], strerror(-ret));
+	spool_list_free(ids, n);
+	return ret;
+}
+
+static int read_manifest(int dir, const struct p256_pub *device, struct manifest *m)
+{
+	SCOPE_FREE char *text = NULL;
+	struct jws jws;
+	size_t len;
+	int ret = durable_read(dir, SPOOL_MANIFEST, SPOOL_JWS_MAX, &text, &len);
+
+	if (!ret)
+		ret = jws_parse(&jws, text, len, JWS_TYP_CLIP);
+	if (ret)
+		return ret;
+	ret = jws_verify(&jws, device);
+	if (!ret)
+		ret = manifest_decode(m, jws.payload, jws.payload_len);
+	jws_release(&jws);
+	return ret;
+}
+
+/* Sign that @m's clip was dropped, in place of what it says now. */
+static int replace_manifest(int dir, const struct manifest *m, struct signer *signer,
+			    uint8_t digest[P256_DIGEST_LEN])
+{
+	struct manifest lost = {
+		.head = m->head,
+		.has_prev = m->has_prev,
+		.lost = MANIFEST_LOST_DROPPED,
+	};
+	SCOPE_FREE char *payload = NULL;
+	SCOPE_FREE char *text = NULL;
+	struct p256_id kid;
+	struct jws jws;
+	int ret;
+
+	memcpy(lost.prev, m->prev, sizeof(lost.prev));
+	payload = manifest_encode(&lost);
+	if (!payload)
+		return -ENOMEM;
+	ret = p256_thumbprint(&kid, &signer->pub);
+	if (!ret)
+		ret = jws_sign(&text, JWS_TYP_CLIP, &kid, payload, strlen(payload), signer);
+	if (!ret)
+		ret = jws_parse(&jws, text, strlen(text), JWS_TYP_CLIP);
+	if (ret)
+		return ret;
+	memcpy(digest, jws.digest, P256_DIGEST_LEN);
+	jws_release(&jws);
+	return durable_write(dir, SPOOL_MANIFEST, text, strlen(text), 0640);
+}
+
+/* -ENOENT: not a clip of ours with pictures. */
+static int drop(struct spool *s, const char *id, struct signer *signer, const char *camera,
+		uint64_t *seq, uint8_t digest[P256_DIGEST_LEN])
+{
+	SCOPE_CLOSE int dir = spool_clip_open(s, SPOOL_STATE_READY, id);
+	struct manifest m;
+	int ret;
+
+	if (dir < 0 || read_manifest(dir, &signer->pub, &m))
+		return -ENOENT;
+	ret = m.lost != MANIFEST_NOT_LOST || strcmp(m.head.camera, camera) ? -ENOENT : 0;
+	if (!ret)
+		ret = replace_manifest(dir, &m, signer, digest);
+	*seq = m.head.seq;
+	manifest_release(&m);
+	if (ret)
+		return ret;
+	log_warn("%s: dropped to make room, it was not sent", id);
+	if (unlinkat(dir, SPOOL_CLIP, 0) && errno != ENOENT)
+		return -errno;
+	if (unlinkat(dir, SPOOL_THUMB, 0) && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+int spool_room_drop_ready(struct spool *s, struct signer *signer, const char *camera, uint64_t *seq,
+			  uint8_t digest[P256_DIGEST_LEN])
+{
+	char **ids = NULL;
+	size_t n = 0;
+	int ret = spool_list(s, SPOOL_STATE_READY, &ids, &n);
+
+	if (ret)
+		return ret;
+	ret = -ENOENT;
+	for (size_t i = 0; ret == -ENOENT && i < n; i++)
+		ret = drop(s, ids[i], signer, camera, seq, digest);
+	spool_list_free(ids, n);
+	return ret;
+}

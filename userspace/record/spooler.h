@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The spooler: a thread for what blocks. It opens and closes clips: claim and epoch, content keys to
+ * the claim's recipients, folder and file, signatures in the order of seq, room on the disk. A TPM
+ * that is slow delays it and nobody else; one that does not answer leaves clips waiting in open/.
+ */
+#ifndef OWNFRAME_RECORD_SPOOLER_H
+#define OWNFRAME_RECORD_SPOOLER_H
+
+#include "claim.h"
+#include "clip.h"
+#include "config.h"
+#include "log.h"
+#include "spool.h"
+
+/* The device as the spooler sees it; called in its thread only, once it runs. */
+struct spooler_device {
+	struct signer *signer; /* the sign key */
+	/* The counter now; 0 or -errno. */
+	int (*epoch)(struct spooler_device *dev, uint64_t *epoch);
+	/* The claim in force; 0 or -errno (logged, with what to do). */
+	int (*claim)(struct spooler_device *dev, struct claim *claim);
+};
+
+struct spooler {
+	pthread_t thread;
+	struct mailbox jobs;
+	struct mailbox *reply; /* main's */
+	struct letter quit, claim_ended;
+	struct spool *spool;
+	struct spooler_device *device;
+	const char *camera_name;
+	char camera[MANIFEST_CAMERA_LEN + 1];
+	enum config_when_full when_full;
+	/* The thread's own, once it runs. */
+	bool claimed;
+	struct claim claim; /* last known to be in force, if claimed */
+	struct chain chain;
+	struct clip *clips; /* opened and not signed off, in the order of seq */
+	uint64_t retry_us, retry_delay_us; /* CLOCK_MONOTONIC; 0: nothing failed */
+	uint64_t check_us; /* when to compare the epoch again while a clip is open */
+	bool claim_ended_posted;
+	bool full; /* recording stopped because there is no room */
+	struct log_gate tpm_gate, room_gate;
+};
+
+/*
+ * Look up claim and chain, in the caller's thread: -errno of device->claim() (logged). Spool and
+ * device are borrowed, @camera is the id of spool_camera().
+ */
+int spooler_init(struct spooler *s, struct spool *spool, struct spooler_device *device,
+		 const char *camera_name, const char *camera, enum config_when_full when_full,
+		 struct mailbox *reply);
+int spooler_start(struct spooler *s);
+/* Try what is left once more, answer all letters, end. Blocks as long as the TPM does. */
+void spooler_exit(struct spooler *s);
+
+/* The three steps of a clip; each is answered with its MAIN_ letter, clip->error set. */
+void spooler_open(struct spooler *s, struct clip *clip);
+void spooler_extend(struct spooler *s, struct clip *clip);
+/*
+ * Seal, sign, move to ready/. clip->error: 0; -ENODATA: lost, its manifest says why; -EAGAIN: it stays
+ * in open/ for recovery, since the device did not sign until spooler_exit().
+ */
+void spooler_close(struct spooler *s, struct clip *clip);
+
+#endif
