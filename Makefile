@@ -111,17 +111,24 @@ KDIR = $(wildcard $(BUILD)/kernel/lib/modules/*/build)
 modules: $(BUILD)/kernel
 endif
 
-# Kbuild writes beside its sources, so it gets a tree of links to them.
-kbuild = $(MAKE) $(if $(V),,-s) -C $(KDIR) M=$(BUILD)/kmod W=1 KCFLAGS=-Werror \
-	CONFIG_DEBUG_INFO_BTF_MODULES=
+# Kbuild writes beside its sources, so it gets a tree of links to them: (folder, sources, module).
+define kbuild
+	$(call say,KBUILD,$(1)/$(3).ko)
+	$(Q)mkdir -p $(1)
+	$(Q)cp -rsf $(addprefix $(CURDIR)/,$(2)) $(1)/
+	$(Q)find $(1) -xtype l -delete
+	+$(Q)$(MAKE) $(if $(V),,-s) -C $(KDIR) M=$(1) W=1 KCFLAGS=-Werror \
+		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+endef
+
 modules:
 ifneq ($(wildcard Kbuild),)
-	$(call say,KBUILD,$(BUILD)/kmod/ownframe.ko)
-	$(Q)mkdir -p $(BUILD)/kmod
-	$(Q)cp -rsf $(CURDIR)/Kbuild $(CURDIR)/dkms.conf $(CURDIR)/kmod $(CURDIR)/include $(BUILD)/kmod/
-	$(Q)find $(BUILD)/kmod -xtype l -delete
-	+$(Q)$(kbuild) modules
+	$(call kbuild,$(BUILD)/kmod,Kbuild dkms.conf kmod include,ownframe)
 endif
+
+# What the test machine's own test needs.
+rig-module: $(BUILD)/kernel
+	$(call kbuild,$(BUILD)/tests/vm/rig,tests/vm/rig/Kbuild tests/vm/rig/provoke.c,provoke)
 
 # --- tests -------------------------------------------------------------------------------------
 
@@ -132,7 +139,7 @@ vm_programs := $(patsubst tests/vm/bin/%.c,$(B)/tests/vm/bin/%,$(wildcard tests/
 unit_lib := $(B)/tests/unit/fixtures.a
 vm_lib := $(B)/tests/vm/lib.a
 
-tests: $(vm_tests) $(vm_programs)
+tests: $(vm_tests) $(vm_programs) rig-module
 unit-tests: $(unit_tests)
 
 $(B)/obj/tests/%.o: includes += $(test_includes)
@@ -189,6 +196,6 @@ deps:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all programs modules tests unit-tests check-vm clean deps
+.PHONY: all programs modules rig-module tests unit-tests check-vm clean deps
 .SECONDARY:
 .DELETE_ON_ERROR:
