@@ -114,14 +114,8 @@ static int claim_at(const struct identity *id, uint64_t epoch, struct claim *cla
 		return err;
 	if (claim->epoch == epoch)
 		return 0;
-	err = claim->epoch < epoch ? -ESTALE : -EBADMSG;
-	if (err == -EBADMSG)
-		log_error("%s/" IDENTITY_CLAIM_FILE ": of epoch %llu, but the device is at %llu: "
-			  "it never came into force",
-			  id->dir.path, (unsigned long long)claim->epoch,
-			  (unsigned long long)epoch);
 	claim_release(claim);
-	return err;
+	return -ESTALE;
 }
 
 /* As identity_claim(), but -ENOENT and -ESTALE are not logged. */
@@ -161,10 +155,10 @@ int identity_claim(struct identity *id, struct claim *claim)
 			  "--reset\"",
 			  id->dir.path);
 	else if (err == -ESTALE)
-		log_error("%s/" IDENTITY_CLAIM_FILE ": an old claim was put back, the device has "
-			  "moved on to epoch %llu; put the claim of that epoch back (the owner's "
-			  "claims.json holds it), or claim the device anew with \"ownframe claim "
-			  "request --reset\"",
+		log_error("%s/" IDENTITY_CLAIM_FILE ": an old claim was put back, the device is at "
+			  "epoch %llu; put the claim of that epoch back (the owner's claims.json "
+			  "holds it), or claim the device anew with \"ownframe claim request "
+			  "--reset\"",
 			  id->dir.path, (unsigned long long)epoch);
 	return err;
 }
