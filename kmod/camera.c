@@ -121,6 +121,7 @@ int ownframe_camera_link(struct ownframe_camera *camera, struct ownframe_consume
 
 	spin_lock(&camera->lock);
 	if (consumer->generation == camera->generation) {
+		consumer->first = camera->sequence;
 		list_add_tail(&consumer->stream_entry, &camera->streaming);
 		camera->num_streaming++;
 	} else {
@@ -156,7 +157,7 @@ void ownframe_camera_unlink(struct ownframe_camera *camera, struct ownframe_cons
  * All are woken after all copies: one that is woken at once takes the processor from the feed while
  * the others still wait.
  *
- * Return: the number of the frame.
+ * Return: the number of the frame at the camera.
  */
 u32 ownframe_camera_deliver(struct ownframe_camera *camera, struct ownframe_frame *frame)
 {
@@ -187,7 +188,7 @@ u32 ownframe_camera_deliver(struct ownframe_camera *camera, struct ownframe_fram
  * ownframe_camera_lose() - number a frame that nobody gets
  * @camera: the camera
  *
- * Return: the number of the frame.
+ * Return: the number of the frame at the camera.
  */
 u32 ownframe_camera_lose(struct ownframe_camera *camera)
 {

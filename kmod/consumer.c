@@ -191,7 +191,7 @@ void ownframe_consumer_copy(struct ownframe_consumer *consumer, const struct own
 	vb2_set_plane_payload(vb, 0, copy_picture(vb2_plane_cookie(vb, 0), &consumer->format,
 						  frame));
 	vb->timestamp = frame->timestamp;
-	buf->vb.sequence = frame->sequence;
+	buf->vb.sequence = frame->sequence - consumer->first;
 	buf->vb.field = consumer->format.field;
 	buf->vb.flags |= frame->flags & (V4L2_BUF_FLAG_KEYFRAME | V4L2_BUF_FLAG_PFRAME |
 					 V4L2_BUF_FLAG_BFRAME | V4L2_BUF_FLAG_TIMECODE);

@@ -15,11 +15,13 @@
  * struct feed_owner - the process that feeds the camera
  * @owner: first
  * @streaming: between start_streaming and stop_streaming (queue lock)
+ * @first: number of the first frame since then (queue lock)
  * @waiting: buffers that were queued before (queue lock)
  */
 struct feed_owner {
 	struct ownframe_owner owner;
 	bool streaming;
+	u32 first;
 	struct list_head waiting;
 };
 
@@ -69,6 +71,7 @@ static int feed_buf_prepare(struct vb2_buffer *vb)
 	return !bytes || bytes > format->sizeimage ? -EINVAL : 0;
 }
 
+/* Sets the number that the frame has at the camera. */
 static int feed_deliver(struct ownframe_camera *camera, struct vb2_v4l2_buffer *vbuf)
 {
 	struct ownframe_mem *mem = vb2_plane_cookie(&vbuf->vb2_buf, 0);
@@ -100,6 +103,7 @@ static void feed_buf_done(struct feed_owner *feed, struct ownframe_buffer *buf)
 {
 	int ret = feed_deliver(feed->owner.node->camera, &buf->vb);
 
+	buf->vb.sequence -= feed->first;
 	vb2_buffer_done(&buf->vb.vb2_buf, ret ? VB2_BUF_STATE_ERROR : VB2_BUF_STATE_DONE);
 }
 
@@ -121,8 +125,10 @@ static int feed_start_streaming(struct vb2_queue *queue, unsigned int count)
 	struct feed_owner *feed = to_feed_owner(queue);
 	struct ownframe_buffer *buf, *next;
 
-	ownframe_camera_set_signal(feed->owner.node->camera, true);
+	/* Nobody else makes frames: the number stays. */
+	feed->first = READ_ONCE(feed->owner.node->camera->sequence);
 	feed->streaming = true;
+	ownframe_camera_set_signal(feed->owner.node->camera, true);
 	list_for_each_entry_safe(buf, next, &feed->waiting, entry) {
 		list_del(&buf->entry);
 		feed_buf_done(feed, buf);
@@ -173,6 +179,25 @@ static int feed_enum_fmt(struct file *file, void *priv, struct v4l2_fmtdesc *des
 static int feed_enum_framesizes(struct file *file, void *priv, struct v4l2_frmsizeenum *sizes)
 {
 	return ownframe_format_enum_sizes(sizes);
+}
+
+/* Nothing depends on it, so any will do. */
+static int feed_enum_frameintervals(struct file *file, void *priv,
+				    struct v4l2_frmivalenum *intervals)
+{
+	struct v4l2_frmsizeenum sizes = { .pixel_format = intervals->pixel_format };
+
+	if (intervals->index || ownframe_format_enum_sizes(&sizes) ||
+	    intervals->width < sizes.stepwise.min_width ||
+	    intervals->width > sizes.stepwise.max_width ||
+	    intervals->height < sizes.stepwise.min_height ||
+	    intervals->height > sizes.stepwise.max_height)
+		return -EINVAL;
+	intervals->type = V4L2_FRMIVAL_TYPE_CONTINUOUS;
+	intervals->stepwise.min = (struct v4l2_fract) { 1, 1000 };
+	intervals->stepwise.max = (struct v4l2_fract) { 1000, 1 };
+	intervals->stepwise.step = (struct v4l2_fract) { 1, 1 };
+	return 0;
 }
 
 static int feed_g_fmt(struct file *file, void *priv, struct v4l2_format *format)
@@ -275,10 +300,27 @@ static int feed_s_output(struct file *file, void *priv, unsigned int index)
 	return index ? -EINVAL : 0;
 }
 
+/*
+ * The buffer is done by now, but V4L2 has it that VIDIOC_QBUF gives back one that is queued, and
+ * VIDIOC_DQBUF one that is done.
+ */
+static int feed_qbuf(struct file *file, void *priv, struct v4l2_buffer *buf)
+{
+	int ret = ownframe_node_qbuf(file, priv, buf);
+
+	if (!ret) {
+		buf->flags &= ~(V4L2_BUF_FLAG_DONE | V4L2_BUF_FLAG_ERROR);
+		buf->flags |= V4L2_BUF_FLAG_QUEUED;
+		buf->sequence = 0;
+	}
+	return ret;
+}
+
 static const struct v4l2_ioctl_ops feed_ioctl_ops = {
 	.vidioc_querycap		= ownframe_node_querycap,
 	.vidioc_enum_fmt_vid_out	= feed_enum_fmt,
 	.vidioc_enum_framesizes		= feed_enum_framesizes,
+	.vidioc_enum_frameintervals	= feed_enum_frameintervals,
 	.vidioc_g_fmt_vid_out		= feed_g_fmt,
 	.vidioc_s_fmt_vid_out		= feed_s_fmt,
 	.vidioc_try_fmt_vid_out		= feed_try_fmt,
@@ -291,7 +333,7 @@ static const struct v4l2_ioctl_ops feed_ioctl_ops = {
 	.vidioc_create_bufs		= ownframe_node_create_bufs,
 	.vidioc_prepare_buf		= ownframe_node_prepare_buf,
 	.vidioc_querybuf		= ownframe_node_querybuf,
-	.vidioc_qbuf			= ownframe_node_qbuf,
+	.vidioc_qbuf			= feed_qbuf,
 	.vidioc_dqbuf			= ownframe_node_dqbuf,
 	.vidioc_streamon		= ownframe_node_streamon,
 	.vidioc_streamoff		= ownframe_node_streamoff,

@@ -231,7 +231,7 @@ extern const struct ownframe_node_type ownframe_view_type;
  * @map: the picture
  * @bytesused: its length
  * @timestamp: ns, CLOCK_MONOTONIC if the feed keeps to what V4L2 recommends
- * @sequence: number of the frame at the camera
+ * @sequence: number of the frame at the camera. Users count from when they started to stream
  * @flags: V4L2_BUF_FLAG_*: frame type, timecode and timestamp source
  * @timecode: valid if @flags say so
  */
@@ -250,6 +250,7 @@ struct ownframe_frame {
  * @owner: first
  * @generation: camera.generation when the buffers were allocated (queue lock)
  * @format: of the buffers: the camera's without line padding (queue lock; constant while @running)
+ * @first: number of the first frame since streaming started (camera.lock; constant while linked)
  * @stream_entry: in camera.streaming (camera.lock)
  * @batch_entry: consumers that the present frame goes to (camera.feed_lock)
  * @copy_lock: held while a frame is copied here
@@ -264,6 +265,7 @@ struct ownframe_consumer {
 	struct ownframe_owner owner;
 	u32 generation;
 	struct v4l2_pix_format format;
+	u32 first;
 	struct list_head stream_entry;
 	struct list_head batch_entry;
 	struct mutex copy_lock;

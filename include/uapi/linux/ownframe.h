@@ -48,12 +48,13 @@
  *	EBUSY from the call that would bind it. A process may have memory_limit bytes of buffers,
  *	memory given by user pointers included; beyond it is ENOMEM.
  *
- *	v4l2_buffer.sequence is the number of the frame at the camera. Frames for which the process
- *	had no buffer queued leave a gap, and are counted:
+ *	v4l2_buffer.sequence counts the camera's frames from 0 at VIDIOC_STREAMON. Frames for which the
+ *	process had no buffer queued leave a gap, and are counted. (The same frame has another number
+ *	in another process, but the same timestamp.)
  *
  *	OWNFRAME_CID_DELIVERED, OWNFRAME_CID_DROPPED (64 bit integers, read-only, VIDIOC_G_EXT_CTRLS)
- *	are the frames that this handle's process was given, and lost for want of a queued buffer,
- *	since the handle was bound. 0 for a handle that is not bound.
+ *	are the frames that the handle's process was given on this view, and lost for want of a queued
+ *	buffer, since its first handle was bound. 0 for a handle that is not bound.
  *
  *	VIDIOC_ENUMINPUT says V4L2_IN_ST_NO_SIGNAL while no feed streams. Consumers keep their queues
  *	then, and go on when a feed with the same format comes. When the format changes: an event
