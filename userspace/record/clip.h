@@ -46,6 +46,7 @@ struct clip {
 	struct h264_params params;
 	uint32_t block, index_blocks;
 	uint64_t preallocate; /* bytes to allocate at a time */
+	bool drop_oldest; /* rather clips that were not sent than this one, when the disk is full */
 	uint64_t first_us; /* CLOCK_MONOTONIC, of the first frame */
 	int64_t start_us; /* UTC, of the same */
 	bool clock_synced;

@@ -124,6 +124,7 @@ static struct clip *clip_new(const struct footage *f, uint64_t first_us)
 	clip->block = f->stream.block;
 	clip->index_blocks = config_index_blocks(f->cfg, &f->stream);
 	clip->preallocate = f->cfg->preallocate;
+	clip->drop_oldest = f->cfg->when_full == CONFIG_FULL_DROP_OLDEST;
 	clip->first_us = first_us;
 	clip->start_us = (int64_t)(clock_us(CLOCK_REALTIME) -
 				   (clock_us(CLOCK_MONOTONIC) - first_us));

@@ -380,6 +380,14 @@ static void on_tick(struct ring_op *op, int res, unsigned int flags)
 
 static int start(struct recorder *r)
 {
+	const struct spooler_setup spooler = {
+		.spool = r->setup->spool,
+		.device = r->setup->device,
+		.spool_key = r->setup->spool_key,
+		.camera_name = r->cfg->camera,
+		.camera = r->setup->camera,
+		.reply = &r->desk,
+	};
 	int ret = ring_init(&r->ring, RING_ENTRIES);
 
 	if (ret) {
@@ -394,8 +402,7 @@ static int start(struct recorder *r)
 	r->signal_fd = signalfd(-1, r->setup->signals, SFD_CLOEXEC);
 	if (r->signal_fd < 0)
 		return EX_OSERR;
-	if (spooler_init(&r->spooler, r->setup->spool, r->setup->device, r->cfg->camera,
-			 r->setup->camera, r->cfg->when_full, &r->desk))
+	if (spooler_init(&r->spooler, &spooler))
 		return EX_CONFIG; /* it has said what is missing */
 	return spooler_start(&r->spooler) ? EX_OSERR : EX_OK;
 }

@@ -11,6 +11,7 @@
 #include "durable.h"
 #include "hpke.h"
 #include "jws.h"
+#include "recover.h"
 #include "scope.h"
 #include "spool_room.h"
 
@@ -43,6 +44,29 @@ static uint64_t now_us(void)
 
 /* --- claim and chain --------------------------------------------------------------------------- */
 
+static int chain_load(struct spooler *s)
+{
+	int ret = chain_find(&s->chain, s->spool, &s->device->signer->pub, s->camera, s->epoch);
+
+	if (ret)
+		log_error("cannot read the chain in the spool: %s", strerror(-ret));
+	s->noted_seq = s->chain.seq;
+	return ret;
+}
+
+/* Durably, so that a spool that is emptied does not begin again. Other epochs have no state file. */
+static int chain_note(struct spooler *s, uint64_t epoch, uint64_t seq)
+{
+	struct chain noted = s->chain;
+
+	if (epoch != s->epoch)
+		return 0;
+	if (seq > s->noted_seq)
+		s->noted_seq = seq;
+	noted.seq = s->noted_seq;
+	return chain_store(&noted, s->spool, s->camera, epoch);
+}
+
 static int claim_load(struct spooler *s)
 {
 	int ret = s->device->claim(s->device, &s->claim);
@@ -50,10 +74,32 @@ static int claim_load(struct spooler *s)
 	if (ret)
 		return ret;
 	s->claimed = true;
-	ret = chain_find(&s->chain, s->spool, &s->claim.device, s->camera, s->claim.epoch);
+	s->epoch = s->claim.epoch;
+	return chain_load(s);
+}
+
+/* Finish what was left in open/: nothing newer may be signed before. */
+static int recover(struct spooler *s)
+{
+	const struct recover r = {
+		.spool = s->spool,
+		.signer = s->device->signer,
+		.spool_key = s->spool_key,
+		.camera = s->camera,
+		.epoch = s->epoch,
+	};
+	struct recover_count count;
+	uint64_t seq = s->chain.seq;
+	int ret = recover_run(&r, &count);
+
+	if (!ret)
+		ret = chain_load(s);
 	if (ret)
-		log_error("cannot read the spool's chain: %s", strerror(-ret));
-	return ret;
+		return ret;
+	if (seq > s->chain.seq)
+		s->chain.seq = seq; /* taken since, by clips that have nothing signed yet */
+	s->recovered = true;
+	return 0;
 }
 
 /*
@@ -69,10 +115,10 @@ static int claim_check(struct spooler *s)
 		if (log_gate_open(&s->tpm_gate, 600))
 			log_warn("the epoch cannot be read (%s): going on with the claim of epoch "
 				 "%" PRIu64,
-				 strerror(-ret), s->claim.epoch);
+				 strerror(-ret), s->epoch);
 		return s->claimed ? 0 : ret;
 	}
-	if (s->claimed && epoch == s->claim.epoch)
+	if (s->claimed && epoch == s->epoch)
 		return 0;
 	if (s->claimed)
 		claim_release(&s->claim);
@@ -87,36 +133,37 @@ static void claim_watch(struct spooler *s)
 
 	s->check_us = now_us() + EPOCH_PERIOD;
 	if (s->claim_ended_posted || s->device->epoch(s->device, &epoch) ||
-	    epoch == s->claim.epoch)
+	    epoch == s->epoch)
 		return;
 	log_warn("the claim of epoch %" PRIu64 " is no longer in force: the open clip ends",
-		 s->claim.epoch);
+		 s->epoch);
 	s->claim_ended_posted = true;
 	mailbox_post(s->reply, &s->claim_ended, MAIN_CLAIM_ENDED);
 }
 
 /* --- room -------------------------------------------------------------------------------------- */
 
-static int make_some_room(struct spooler *s)
+static int make_some_room(struct spooler *s, bool drop_oldest)
 {
 	uint8_t digest[P256_DIGEST_LEN];
 	uint64_t seq;
 	int ret = spool_room_drop_sent(s->spool);
 
-	if (ret != -ENOENT || s->when_full != CONFIG_FULL_DROP_OLDEST)
+	if (ret != -ENOENT || !drop_oldest)
 		return ret;
 	ret = spool_room_drop_ready(s->spool, s->device->signer, s->camera, &seq, digest);
 	if (!ret && s->chain.has_prev && s->chain.signed_seq == seq) {
 		memcpy(s->chain.prev, digest, sizeof(s->chain.prev));
-		ret = chain_store(&s->chain, s->spool, s->camera, s->claim.epoch);
+		ret = chain_note(s, s->epoch, seq);
 	}
 	return ret;
 }
 
-static bool make_room(struct spooler *s, uint64_t bytes)
+/* For the next piece of the clip's file. */
+static bool make_room(struct spooler *s, const struct clip *clip)
 {
-	while (!spool_room_free(s->spool, bytes))
-		if (make_some_room(s))
+	while (!spool_room_free(s->spool, clip->preallocate))
+		if (make_some_room(s, clip->drop_oldest))
 			return false;
 	return true;
 }
@@ -186,7 +233,7 @@ static int fill_head(struct spooler *s, struct clip *clip, char **info)
 
 	h->device = s->claim.device_id;
 	h->owner = s->claim.owner_id;
-	h->epoch = s->claim.epoch;
+	h->epoch = s->epoch;
 	memcpy(h->camera, s->camera, sizeof(h->camera));
 	h->seq = s->chain.seq + 1;
 	clip_id_make(&h->clip, clip->start_us, h->seq);
@@ -217,7 +264,7 @@ static int open_clip(struct spooler *s, struct clip *clip)
 
 	if (ret)
 		return ret;
-	s->full = !make_room(s, clip->preallocate);
+	s->full = !make_room(s, clip);
 	if (s->full && was_full)
 		return -ENOSPC; /* said when it began, and the lost clip's manifest stays */
 	ret = fill_head(s, clip, &info);
@@ -231,8 +278,6 @@ static int open_clip(struct spooler *s, struct clip *clip)
 	}
 	s->chain.seq = clip->head.seq;
 	append(s, clip);
-	if (!ret)
-		ret = chain_store(&s->chain, s->spool, s->camera, s->claim.epoch);
 	return ret;
 }
 
@@ -258,7 +303,7 @@ static void on_open(struct spooler *s, struct clip *clip)
 
 static void on_extend(struct spooler *s, struct clip *clip)
 {
-	clip->error = make_room(s, clip->preallocate) ? clip_ends_extend(clip) : -ENOSPC;
+	clip->error = make_room(s, clip) ? clip_ends_extend(clip) : -ENOSPC;
 	if (clip->error)
 		log_error("%s: ends here, its file cannot grow: %s", clip->head.clip.text,
 			  strerror(-clip->error));
@@ -282,6 +327,9 @@ static int sign_open(struct spooler *s, struct clip *clip)
 		       s->device->signer);
 	if (!ret)
 		ret = durable_write(clip->dir, SPOOL_OPEN, text, strlen(text), 0640);
+	/* Only now is the number taken for good: without open.jws recovery would not know of it. */
+	if (!ret)
+		ret = chain_note(s, clip->head.epoch, clip->head.seq);
 	if (!ret)
 		clip->open_signed = true;
 	return ret;
@@ -291,7 +339,7 @@ static void seal(struct spooler *s, struct clip *clip)
 {
 	int ret = clip_ends_seal(clip);
 
-	if (ret == -ENOSPC && make_room(s, clip->preallocate))
+	if (ret == -ENOSPC && make_room(s, clip))
 		ret = clip_ends_seal(clip);
 	if (ret) {
 		if (ret != -ENODATA)
@@ -306,8 +354,7 @@ static void seal(struct spooler *s, struct clip *clip)
 	clip->sealed = true;
 }
 
-/* Sign the manifest and make it the chain's head; durable when it returns 0. */
-static int sign_manifest(struct spooler *s, struct clip *clip)
+static int sign_behind(struct spooler *s, struct clip *clip, struct chain *chain)
 {
 	struct manifest *m = &clip->manifest;
 	SCOPE_FREE char *payload = NULL;
@@ -315,8 +362,8 @@ static int sign_manifest(struct spooler *s, struct clip *clip)
 	struct jws jws;
 	int ret;
 
-	m->has_prev = s->chain.has_prev;
-	memcpy(m->prev, s->chain.prev, sizeof(m->prev));
+	m->has_prev = chain->has_prev;
+	memcpy(m->prev, chain->prev, sizeof(m->prev));
 	payload = manifest_encode(m);
 	if (!payload)
 		return -ENOMEM;
@@ -328,11 +375,24 @@ static int sign_manifest(struct spooler *s, struct clip *clip)
 		ret = jws_parse(&jws, text, strlen(text), JWS_TYP_CLIP);
 	if (ret)
 		return ret;
-	s->chain.has_prev = true;
-	s->chain.signed_seq = m->head.seq;
-	memcpy(s->chain.prev, jws.digest, sizeof(s->chain.prev));
+	chain->has_prev = true;
+	chain->signed_seq = m->head.seq;
+	memcpy(chain->prev, jws.digest, sizeof(chain->prev));
 	jws_release(&jws);
 	return 0;
+}
+
+/* Sign the manifest as the head of its chain; it is durable when this returns 0. */
+static int sign_manifest(struct spooler *s, struct clip *clip)
+{
+	struct chain chain;
+	int ret;
+
+	if (clip->head.epoch == s->epoch)
+		return sign_behind(s, clip, &s->chain);
+	/* The claim changed while it was open: it still is the former owner's. */
+	ret = chain_find(&chain, s->spool, &s->device->signer->pub, s->camera, clip->head.epoch);
+	return ret ? ret : sign_behind(s, clip, &chain);
 }
 
 static void log_closed(const struct clip *clip)
@@ -364,7 +424,7 @@ static int finish(struct spooler *s, struct clip *clip)
 	clip->manifest_signed = true;
 	if (unlinkat(clip->dir, SPOOL_OPEN, 0) && errno != ENOENT)
 		return -errno;
-	ret = chain_store(&s->chain, s->spool, s->camera, clip->head.epoch);
+	ret = chain_note(s, clip->head.epoch, clip->head.seq);
 	if (!ret)
 		ret = spool_clip_move(s->spool, clip->head.clip.text, SPOOL_STATE_OPEN,
 				      SPOOL_STATE_READY);
@@ -375,11 +435,11 @@ static int finish(struct spooler *s, struct clip *clip)
 	return 0;
 }
 
-static void retry_later(struct spooler *s, const struct clip *clip, int err)
+static void retry_later(struct spooler *s, const char *what, int err)
 {
 	if (!s->retry_delay_us)
-		log_warn("%s: not signed yet (%s): it stays in open/ and is tried again",
-			 clip->head.clip.text, strerror(-err));
+		log_warn("%s: not signed yet (%s): it stays in open/ and is tried again", what,
+			 strerror(-err));
 	s->retry_delay_us = s->retry_delay_us ? 2 * s->retry_delay_us : RETRY_FIRST;
 	if (s->retry_delay_us > RETRY_LONGEST)
 		s->retry_delay_us = RETRY_LONGEST;
@@ -390,27 +450,29 @@ static void retry_later(struct spooler *s, const struct clip *clip, int err)
 static void advance(struct spooler *s)
 {
 	struct clip **at = &s->clips;
+	int ret = s->recovered ? 0 : recover(s);
 
-	while (*at) {
+	if (ret)
+		retry_later(s, "what was left in open/", ret);
+	while (!ret && *at) {
 		struct clip *clip = *at;
 		bool first = at == &s->clips;
-		int ret = 0;
 
 		if (clip->close_asked && first)
 			ret = finish(s, clip);
 		else if (!clip->close_asked && !clip->open_signed && !clip->error)
 			ret = sign_open(s, clip);
 		if (ret) {
-			retry_later(s, clip, ret);
-			return;
-		}
-		if (clip->close_asked && first) {
+			retry_later(s, clip->head.clip.text, ret);
+		} else if (clip->close_asked && first) {
 			*at = clip->next;
 			mailbox_post(s->reply, &clip->letter, MAIN_CLOSED);
 		} else {
 			at = &clip->next;
 		}
 	}
+	if (ret)
+		return;
 	if (s->retry_delay_us)
 		log_info("signing works again");
 	s->retry_us = 0;
@@ -460,6 +522,7 @@ static void *spooler_thread(void *arg)
 	struct spooler *s = arg;
 	bool quit = false;
 
+	advance(s);
 	while (!quit) {
 		struct letter *l = mailbox_wait(&s->jobs, next_wake(s));
 
@@ -486,20 +549,18 @@ static void *spooler_thread(void *arg)
 	return NULL;
 }
 
-int spooler_init(struct spooler *s, struct spool *spool, struct spooler_device *device,
-		 const char *camera_name, const char *camera, enum config_when_full when_full,
-		 struct mailbox *reply)
+int spooler_init(struct spooler *s, const struct spooler_setup *setup)
 {
 	int ret;
 
 	*s = (struct spooler){
-		.reply = reply,
-		.spool = spool,
-		.device = device,
-		.camera_name = camera_name,
-		.when_full = when_full,
+		.reply = setup->reply,
+		.spool = setup->spool,
+		.device = setup->device,
+		.spool_key = setup->spool_key,
+		.camera_name = setup->camera_name,
 	};
-	strncpy(s->camera, camera, sizeof(s->camera) - 1);
+	strncpy(s->camera, setup->camera, sizeof(s->camera) - 1);
 	mailbox_init(&s->jobs, false);
 	ret = claim_load(s);
 	if (ret)

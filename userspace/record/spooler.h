@@ -29,13 +29,16 @@ struct spooler {
 	struct letter quit, claim_ended;
 	struct spool *spool;
 	struct spooler_device *device;
+	const uint8_t *spool_key;
 	const char *camera_name;
 	char camera[MANIFEST_CAMERA_LEN + 1];
-	enum config_when_full when_full;
 	/* The thread's own, once it runs. */
 	bool claimed;
 	struct claim claim; /* last known to be in force, if claimed */
-	struct chain chain;
+	uint64_t epoch; /* its, and the chain's */
+	struct chain chain; /* seq: the highest taken */
+	uint64_t noted_seq; /* the highest that something signed has: what the state file gets */
+	bool recovered; /* what was left in open/ is finished: only then may the chain go on */
 	struct clip *clips; /* opened and not signed off, in the order of seq */
 	uint64_t retry_us, retry_delay_us; /* CLOCK_MONOTONIC; 0: nothing failed */
 	uint64_t check_us; /* when to compare the epoch again while a clip is open */
@@ -44,13 +47,18 @@ struct spooler {
 	struct log_gate tpm_gate, room_gate;
 };
 
-/*
- * Look up claim and chain, in the caller's thread: -errno of device->claim() (logged). Spool and
- * device are borrowed, @camera is the id of spool_camera().
- */
-int spooler_init(struct spooler *s, struct spool *spool, struct spooler_device *device,
-		 const char *camera_name, const char *camera, enum config_when_full when_full,
-		 struct mailbox *reply);
+struct spooler_setup {
+	struct spool *spool;
+	struct spooler_device *device;
+	const uint8_t *spool_key;
+	const char *camera_name;
+	const char *camera; /* its id, of spool_camera() */
+	struct mailbox *reply;
+};
+
+/* Look up claim and chain, in the caller's thread: -errno of device->claim() (logged). */
+int spooler_init(struct spooler *s, const struct spooler_setup *setup);
+/* Start the thread: first it finishes what was left in open/. */
 int spooler_start(struct spooler *s);
 /* Try what is left once more, answer all letters, end. Blocks as long as the TPM does. */
 void spooler_exit(struct spooler *s);
