@@ -6,14 +6,13 @@
 #include "clip_fixture.h"
 
 #include "jws.h"
+#include "key_fixture.h"
 
 #include <ftw.h>
 #include <limits.h>
-#include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
-#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,32 +22,13 @@
 
 /* --- people ------------------------------------------------------------------------------- */
 
-static EVP_PKEY *new_key(void)
-{
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-
-	NEED(key);
-	return key;
-}
-
 static void make_cert(struct claim_cert *cert, EVP_PKEY *key)
 {
-	X509 *x = X509_new();
-	uint8_t *der = NULL;
-	int len;
+	size_t len;
+	uint8_t *der = key_fixture_cert(key, &len);
 
-	NEED(x && X509_set_version(x, X509_VERSION_3));
-	NEED(ASN1_INTEGER_set(X509_get_serialNumber(x), 1));
-	NEED(X509_gmtime_adj(X509_getm_notBefore(x), 0));
-	NEED(X509_gmtime_adj(X509_getm_notAfter(x), 3600));
-	NEED(X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
-					(const uint8_t *)"test", -1, -1, 0));
-	NEED(X509_set_issuer_name(x, X509_get_subject_name(x)) && X509_set_pubkey(x, key));
-	NEED(X509_sign(x, key, EVP_sha256()));
-	len = i2d_X509(x, &der);
-	NEED(len > 0 && !claim_cert_parse(cert, der, len));
-	OPENSSL_free(der);
-	X509_free(x);
+	NEED(!claim_cert_parse(cert, der, len));
+	free(der);
 }
 
 static void make_claim(struct fixture_people *p)
@@ -76,15 +56,15 @@ void fixture_people_make(struct fixture_people *p, EVP_PKEY *owner, size_t n_rec
 	memset(p, 0, sizeof(*p));
 	if (owner)
 		NEED(EVP_PKEY_up_ref(owner));
-	p->owner = owner ? owner : new_key();
-	p->device = new_key();
-	p->tls = new_key();
+	p->owner = owner ? owner : key_fixture_new("P-256");
+	p->device = key_fixture_new("P-256");
+	p->tls = key_fixture_new("P-256");
 	NEED(!signer_pkey_init(&p->owner_signer, p->owner));
 	NEED(!signer_pkey_init(&p->device_signer, p->device));
 	NEED(EVP_PKEY_up_ref(p->owner));
 	p->recipients[0] = p->owner;
 	for (size_t i = 1; i < n_recipients; i++)
-		p->recipients[i] = new_key();
+		p->recipients[i] = key_fixture_new("P-256");
 	p->n_recipients = n_recipients;
 	NEED(RAND_bytes(p->spool_key, sizeof(p->spool_key)) == 1);
 	make_claim(p);
