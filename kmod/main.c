@@ -30,14 +30,28 @@ static void remove_cameras(void)
 	}
 }
 
+static bool __init name_taken(const char *name)
+{
+	struct entry *entry;
+
+	list_for_each_entry(entry, &entries, entry)
+		if (!strcmp(entry->camera->name, name))
+			return true;
+	return false;
+}
+
 static int __init add_camera(const char *name)
 {
 	struct entry *entry;
 	int ret;
 
 	if (!ownframe_name_valid(name)) {
-		pr_err("\"%s\" cannot be the name of a camera: 1 to %d of A-Z a-z 0-9 _ -\n", name,
-		       OWNFRAME_NAME_MAX);
+		pr_err("cameras: \"%s\" is no name: 1 to %d of A-Z a-z 0-9 _ -, but not \"%s\"\n",
+		       name, OWNFRAME_NAME_MAX, OWNFRAME_FEED_NAME);
+		return -EINVAL;
+	}
+	if (name_taken(name)) {
+		pr_err("cameras: \"%s\" is there twice\n", name);
 		return -EINVAL;
 	}
 	entry = kzalloc(sizeof(*entry), GFP_KERNEL);
