@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * If this fails, two processes that race for one descriptor both have it, or a program that watches a
+ * descriptor with epoll before it allocates sleeps for ever.
+ */
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "camera.h"
+
+#define ROUNDS 20
+
+static uint32_t capture = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+
+/* Ends with 0 if it has the handle, 1 if it was refused. */
+static int races(void *arg)
+{
+	struct v4l2_requestbuffers request = {
+		.count = 1, .type = capture, .memory = V4L2_MEMORY_MMAP,
+	};
+	struct v4l2_buffer buffer = { .type = capture, .memory = V4L2_MEMORY_MMAP };
+	const int *fds = arg;
+
+	byte_receive(fds[1]);
+	if (xioctl(fds[0], VIDIOC_REQBUFS, &request) == 0) {
+		CHECK(xioctl(fds[0], VIDIOC_QUERYBUF, &buffer) == 0);
+		return 0;
+	}
+	CHECK(errno == EACCES);
+	CHECK_ERRNO(xioctl(fds[0], VIDIOC_QUERYBUF, &buffer), EACCES);
+	return 1;
+}
+
+static void check_race(void)
+{
+	int start[2], fds[2], first, second;
+	pid_t pids[2];
+
+	CHECK(pipe(start) == 0);
+	for (int round = 0; round < ROUNDS; round++) {
+		fds[0] = camera_open("front", "main", 0);
+		fds[1] = start[0];
+		pids[0] = process_start(races, fds);
+		pids[1] = process_start(races, fds);
+		CHECK(write(start[1], "gg", 2) == 2);
+		first = process_wait(pids[0]);
+		second = process_wait(pids[1]);
+		CHECK(WIFEXITED(first) && WIFEXITED(second));
+		CHECK(WEXITSTATUS(first) + WEXITSTATUS(second) == 1);
+		close(fds[0]);
+	}
+}
+
+/* poll() alone does not bind: a broker's event loop may watch what it passes on. */
+static int passed_after_poll(void *arg)
+{
+	struct stream view;
+
+	stream_map(&view, *(int *)arg, capture, 1);
+	return 0;
+}
+
+static void check_poll(void)
+{
+	int fd = camera_open("front", "main", 0);
+	struct pollfd poller = { .fd = fd, .events = POLLIN };
+
+	CHECK(poll(&poller, 1, 0) == 1 && poller.revents == POLLIN); /* as read() would start */
+	process_wait_ok(process_start(passed_after_poll, &fd));
+	close(fd);
+}
+
+static void check_epoll(struct stream *feed)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int fd = camera_open("front", "main", 0), epoll = epoll_create1(0);
+	struct stream view;
+
+	CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0);
+	stream_map(&view, fd, capture, 1);
+	stream_queue_all(&view);
+	stream_on(&view);
+	while (epoll_wait(epoll, &event, 1, 0) > 0)
+		CHECK(event.events & EPOLLIN); /* until it has noticed that there is nothing */
+	feed_frame(feed, 3);
+	CHECK(epoll_wait(epoll, &event, 1, 5000) == 1);
+	CHECK(frame_number(view.buffers[stream_dequeue(&view).index].start) == 3);
+	close(epoll);
+	close(fd);
+}
+
+int main(void)
+{
+	struct stream feed;
+
+	camera_load("front");
+	feed_start(&feed, "front", V4L2_PIX_FMT_GREY, 64, 64);
+	check_race();
+	check_poll();
+	check_epoll(&feed);
+	return 0;
+}

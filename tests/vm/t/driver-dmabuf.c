@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * If this fails, a sensor's frames cannot come into the driver without a copy in the feed, or come in
+ * changed.
+ *
+ * vivid's buffers are exported and queued on the feed as they are. What a view delivers is compared
+ * with what vivid's buffers hold.
+ */
+#include <fcntl.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "camera.h"
+
+#define BUFFERS 3
+#define FRAMES 10
+
+static uint32_t capture = V4L2_BUF_TYPE_VIDEO_CAPTURE, output = V4L2_BUF_TYPE_VIDEO_OUTPUT;
+
+static int vivid_open(void)
+{
+	struct v4l2_capability capability;
+	glob_t nodes;
+	int fd;
+
+	CHECK(system("modprobe vivid n_devs=1 node_types=0x1") == 0);
+	CHECK(glob("/dev/video*", 0, NULL, &nodes) == 0);
+	for (size_t i = 0; i < nodes.gl_pathc; i++) {
+		fd = open(nodes.gl_pathv[i], O_RDWR);
+		CHECK(fd >= 0 && xioctl(fd, VIDIOC_QUERYCAP, &capability) == 0);
+		if (strcmp((char *)capability.driver, "vivid") == 0)
+			return fd;
+		close(fd);
+	}
+	CHECK(!"a vivid node");
+	return -1;
+}
+
+static int export_buffer(int fd, unsigned int index)
+{
+	struct v4l2_exportbuffer export = { .type = capture, .index = index, .flags = O_CLOEXEC };
+
+	CHECK(xioctl(fd, VIDIOC_EXPBUF, &export) == 0);
+	return export.fd;
+}
+
+/* Give the feed a sensor's buffer, and wait until it is done. */
+static void feed_buffer(int fd, int dmabuf, const struct v4l2_buffer *from)
+{
+	struct v4l2_buffer buffer = {
+		.index = from->index,
+		.type = output,
+		.memory = V4L2_MEMORY_DMABUF,
+		.bytesused = from->bytesused,
+		.timestamp = from->timestamp,
+		.flags = from->flags & V4L2_BUF_FLAG_TSTAMP_SRC_MASK,
+		.m.fd = dmabuf,
+	};
+
+	CHECK(xioctl(fd, VIDIOC_QBUF, &buffer) == 0);
+	CHECK(xioctl(fd, VIDIOC_DQBUF, &buffer) == 0);
+	CHECK(!(buffer.flags & V4L2_BUF_FLAG_ERROR));
+}
+
+int main(void)
+{
+	struct v4l2_requestbuffers request = {
+		.count = BUFFERS, .type = output, .memory = V4L2_MEMORY_DMABUF,
+	};
+	struct v4l2_format format = {
+		.type = capture,
+		.fmt.pix = { .width = 320, .height = 180, .pixelformat = V4L2_PIX_FMT_NV12 },
+	};
+	struct v4l2_buffer taken, given;
+	struct stream sensor, view;
+	int fd, feed, dmabufs[BUFFERS];
+
+	camera_load("front");
+	fd = vivid_open();
+	CHECK(xioctl(fd, VIDIOC_S_FMT, &format) == 0);
+	stream_map(&sensor, fd, capture, BUFFERS);
+
+	feed = camera_open("front", "feed", 0);
+	format = (struct v4l2_format) { .type = output, .fmt.pix = sensor.pix };
+	CHECK(xioctl(feed, VIDIOC_S_FMT, &format) == 0);
+	CHECK(format.fmt.pix.sizeimage == sensor.pix.sizeimage);
+	CHECK(xioctl(feed, VIDIOC_REQBUFS, &request) == 0 && request.count == BUFFERS);
+	CHECK(xioctl(feed, VIDIOC_STREAMON, &output) == 0);
+	for (unsigned int i = 0; i < BUFFERS; i++)
+		dmabufs[i] = export_buffer(fd, i);
+
+	stream_userptr(&view, camera_open("front", "main", 0), capture, 2);
+	stream_queue_all(&view);
+	stream_on(&view);
+	stream_queue_all(&sensor);
+	stream_on(&sensor);
+	for (int i = 0; i < FRAMES; i++) {
+		taken = stream_dequeue(&sensor);
+		feed_buffer(feed, dmabufs[taken.index], &taken);
+		given = stream_dequeue(&view);
+		CHECK(given.bytesused == taken.bytesused);
+		CHECK(memcmp(&given.timestamp, &taken.timestamp, sizeof(taken.timestamp)) == 0);
+		CHECK((given.flags & V4L2_BUF_FLAG_TSTAMP_SRC_MASK) ==
+		      (taken.flags & V4L2_BUF_FLAG_TSTAMP_SRC_MASK));
+		CHECK(memcmp(view.buffers[given.index].start, sensor.buffers[taken.index].start,
+			     given.bytesused) == 0);
+		stream_queue(&view, given.index);
+		stream_queue(&sensor, taken.index);
+	}
+	return 0;
+}
