@@ -13,7 +13,7 @@
 #define OWNFRAME_KERNEL_END	KERNEL_VERSION(6, 2, 0)
 
 #if LINUX_VERSION_CODE < OWNFRAME_KERNEL_FIRST || LINUX_VERSION_CODE >= OWNFRAME_KERNEL_END
-#error "ownframe was not tested with this kernel: see kmod/compat.h for the range that was"
+#error "ownframe was not tested with this kernel; OWNFRAME_KERNEL_FIRST begins the range that was"
 #endif
 
 /* Without it nobody says when a consumer's process is gone. */

@@ -2,8 +2,8 @@
 /*
  * A consumer: a process that takes frames out of a view, and its copy of each.
  *
- * Apart from view.c, which is the device, because this is what the feed calls: it runs in the feed's
- * context, on memory of another process.
+ * Apart from view.c, which is the device, because this is what the feed calls: it runs in the
+ * feed's context, on memory of another process.
  *
  * The one thing to know: a frame is copied under copy_lock alone. A consumer that is stopped, hangs
  * in a page fault, or is slow, holds other locks, so it costs nobody anything.

@@ -2,8 +2,8 @@
 /*
  * The feed of a camera as a V4L2 device: frames go in here.
  *
- * The one thing to know: a frame is copied to every consumer inside VIDIOC_QBUF, so a buffer that was
- * queued is done when the call returns, and the feed's own time is what copies cost.
+ * The one thing to know: a frame is copied to every consumer inside VIDIOC_QBUF, so a buffer that
+ * was queued is done when the call returns, and the feed's own time is what copies cost.
  */
 #include <linux/ktime.h>
 #include <media/v4l2-event.h>

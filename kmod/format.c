@@ -2,8 +2,9 @@
 /*
  * Pixel formats: which there are, and where their lines and planes lie.
  *
- * In one table, because whoever copies, cuts or blackens a part of a picture must agree with whoever
- * said how large it is. A format without bytes per pixel is compressed: its frames are opaque.
+ * In one table, because whoever copies, cuts or blackens a part of a picture must agree with
+ * whoever said how large it is. A format without bytes per pixel is compressed: its frames are
+ * opaque.
  */
 #include <linux/minmax.h>
 

@@ -197,6 +197,7 @@ static void handle_set_mm(struct ownframe_handle *handle, struct mm_struct *mm)
  */
 struct ownframe_owner *ownframe_owner_bind(struct ownframe_handle *handle, bool create)
 {
+	/* Pairs with smp_store_release() below. */
 	struct ownframe_owner *owner = smp_load_acquire(&handle->owner);
 	struct ownframe_node *node = handle->node;
 	struct mm_struct *mm = current->mm;

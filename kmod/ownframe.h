@@ -110,7 +110,7 @@ struct ownframe_owner {
 	unsigned int handles;
 	bool gone;
 	bool polled_early;
-	struct mutex lock;
+	struct mutex lock; /* the queue */
 	struct vb2_queue queue;
 	unsigned long memory_used;
 	unsigned long memory_limit;
@@ -192,8 +192,8 @@ struct ownframe_node {
 	unsigned int max_owners;
 	unsigned long memory_limit;
 	bool exclusive;
-	struct mutex open_lock;
-	spinlock_t lock;
+	struct mutex open_lock; /* open of an exclusive node */
+	spinlock_t lock; /* owners */
 	struct list_head owners;
 	unsigned int num_owners;
 	struct ownframe_owner *unbound;
@@ -268,8 +268,8 @@ struct ownframe_consumer {
 	u32 first;
 	struct list_head stream_entry;
 	struct list_head batch_entry;
-	struct mutex copy_lock;
-	spinlock_t buf_lock;
+	struct mutex copy_lock; /* the copy of a frame */
+	spinlock_t buf_lock; /* buffers and counters */
 	bool running;
 	struct list_head queued;
 	struct ownframe_buffer *filled;
@@ -331,8 +331,8 @@ struct ownframe_camera {
 	struct v4l2_ctrl_handler feed_ctrls;
 	struct v4l2_ctrl *consumers_ctrl;
 	struct list_head views;
-	struct mutex feed_lock;
-	spinlock_t lock;
+	struct mutex feed_lock; /* the feed's queue and the frame */
+	spinlock_t lock; /* format, signal, sequence, who streams */
 	struct v4l2_pix_format format;
 	struct v4l2_fract interval;
 	u32 generation;
