@@ -6,8 +6,7 @@
  */
 #include "recorder.h"
 
-#include "clip_ends.h"
-#include "clip_writer.h"
+#include "desk.h"
 #include "log.h"
 #include "status.h"
 #include "stream.h"
@@ -37,20 +36,17 @@ struct recorder {
 	const struct recorder_setup *setup;
 	struct config *cfg;
 	struct ring ring;
-	struct mailbox desk; /* letters to this thread */
+	struct desk desk;
 	struct spooler spooler;
-	struct clip_writer writer;
 	struct status status;
 	struct stream stream;
 	enum stream_state state;
-	bool coder_gone;
 	bool polling; /* device_op is in the ring */
 	bool quit;
 	uint64_t quit_by_us;
 	int exit_status;
 	char trouble[256]; /* why there is no stream, as it was logged */
 	struct config *reload; /* to be used when the stream is drained */
-	uint32_t clips; /* begun and not yet closed by the spooler */
 
 	struct ring_op device_op, desk_op, signal_op, tick_op;
 	uint64_t desk_count;
@@ -112,10 +108,10 @@ static void look_for_stream(struct recorder *r)
 	const struct stream_setup setup = {
 		.cfg = r->cfg,
 		.ring = &r->ring,
-		.reply = &r->desk,
+		.reply = &r->desk.box,
 		.spooler = &r->spooler,
 		.status = &r->status,
-		.clips = &r->clips,
+		.clips = &r->desk.clips,
 		.block = r->setup->block,
 	};
 	const char *why = "";
@@ -130,9 +126,8 @@ static void look_for_stream(struct recorder *r)
 		log_trouble(r, why, ret);
 	} else {
 		r->trouble[0] = '\0';
-		r->coder_gone = false;
 		r->state = STREAM_ON;
-		r->writer.runs = &r->stream.coder.runs;
+		desk_stream(&r->desk, &r->stream.footage, &r->stream.coder);
 		status_doing(&r->status, "watching");
 		poll_device(r);
 	}
@@ -153,7 +148,7 @@ static void use_reload(struct recorder *r)
 /* Everything that was in the arena has come back: let it go, and look for the camera again. */
 static void finish_drain(struct recorder *r)
 {
-	if (r->state != STREAM_DRAINING || !r->coder_gone || r->writer.out)
+	if (r->state != STREAM_DRAINING || !desk_is_clear(&r->desk))
 		return;
 	stream_close(&r->stream, &r->ring);
 	r->state = STREAM_NONE;
@@ -222,80 +217,11 @@ static void on_device(struct ring_op *op, int res, unsigned int flags)
 	}
 }
 
-/* --- clips ------------------------------------------------------------------------------------- */
-
-static void close_clip(struct clip_writer *w, struct clip *clip)
-{
-	struct recorder *r = letter_of(w, struct recorder, writer);
-
-	if (clip->coded && !clip->closing && clip_writer_idle(clip)) {
-		clip->closing = true;
-		spooler_close(&r->spooler, clip);
-	}
-}
-
-static void extend_clip(struct clip_writer *w, struct clip *clip)
-{
-	struct recorder *r = letter_of(w, struct recorder, writer);
-
-	spooler_extend(&r->spooler, clip);
-}
-
-static void on_closed(struct recorder *r, struct clip *clip)
-{
-	if (!clip->error)
-		r->status.sealed++;
-	else if (clip->error != -EAGAIN)
-		r->status.lost++;
-	r->clips--;
-	clip_free(clip);
-}
-
-static void on_letter(struct recorder *r, struct letter *l)
-{
-	struct clip *clip;
-
-	switch ((enum main_letter)l->what) {
-	case MAIN_FRAME:
-		footage_return(&r->stream.footage, letter_of(l, struct held, letter));
-		break;
-	case MAIN_RUN:
-		clip_writer_add(&r->writer, letter_of(l, struct run, letter));
-		break;
-	case MAIN_CODED:
-		clip = letter_of(l, struct clip, coder_letter);
-		clip->coded = true;
-		r->status.dropped += clip->coder_dropped;
-		close_clip(&r->writer, clip);
-		break;
-	case MAIN_CODER_GONE:
-		r->coder_gone = true;
-		break;
-	case MAIN_OPENED:
-	case MAIN_EXTENDED:
-		clip_writer_resume(&r->writer, letter_of(l, struct clip, letter));
-		break;
-	case MAIN_CLOSED:
-		on_closed(r, letter_of(l, struct clip, letter));
-		break;
-	case MAIN_CLAIM_ENDED:
-		if (r->state == STREAM_ON)
-			footage_stop(&r->stream.footage);
-		break;
-	}
-}
-
-static void read_desk(struct recorder *r)
-{
-	struct letter *l;
-
-	while ((l = mailbox_take(&r->desk)))
-		on_letter(r, l);
-}
+/* --- letters, signals, time ---------------------------------------------------------------------- */
 
 static void wait_desk(struct recorder *r)
 {
-	ring_read(&r->ring, &r->desk_op, r->desk.fd, &r->desk_count, sizeof(r->desk_count));
+	ring_read(&r->ring, &r->desk_op, r->desk.box.fd, &r->desk_count, sizeof(r->desk_count));
 }
 
 static void on_desk(struct ring_op *op, int res, unsigned int flags)
@@ -305,10 +231,8 @@ static void on_desk(struct ring_op *op, int res, unsigned int flags)
 	(void)res;
 	(void)flags;
 	wait_desk(r);
-	read_desk(r);
+	desk_read(&r->desk);
 }
-
-/* --- signals, time ----------------------------------------------------------------------------- */
 
 static void read_config(struct recorder *r)
 {
@@ -386,7 +310,7 @@ static int start(struct recorder *r)
 		.spool_key = r->setup->spool_key,
 		.camera_name = r->cfg->camera,
 		.camera = r->setup->camera,
-		.reply = &r->desk,
+		.reply = &r->desk.box,
 	};
 	int ret = ring_init(&r->ring, RING_ENTRIES);
 
@@ -397,7 +321,7 @@ static int start(struct recorder *r)
 							    "");
 		return EX_OSERR;
 	}
-	if (mailbox_init(&r->desk, true))
+	if (desk_init(&r->desk, &r->ring, r->setup->spool_key, &r->spooler, &r->status))
 		return EX_OSERR;
 	r->signal_fd = signalfd(-1, r->setup->signals, SFD_CLOEXEC);
 	if (r->signal_fd < 0)
@@ -411,7 +335,7 @@ static bool is_done(const struct recorder *r)
 {
 	if (!r->quit)
 		return false;
-	return (r->state == STREAM_NONE && !r->clips) || now_us() >= r->quit_by_us;
+	return (r->state == STREAM_NONE && !r->desk.clips) || now_us() >= r->quit_by_us;
 }
 
 static void loop(struct recorder *r)
@@ -442,8 +366,6 @@ int recorder_run(const struct recorder_setup *setup)
 	*r = (struct recorder){
 		.setup = setup,
 		.cfg = setup->cfg,
-		.writer = { .ring = &r->ring, .mac_key = setup->spool_key,
-			    .extend = extend_clip, .progress = close_clip },
 		.device_op.done = on_device,
 		.desk_op.done = on_desk,
 		.signal_op.done = on_signal,
@@ -455,12 +377,12 @@ int recorder_run(const struct recorder_setup *setup)
 		return ret;
 	loop(r);
 	spooler_exit(&r->spooler);
-	read_desk(r);
+	desk_read(&r->desk);
 	status_stop(&r->status);
 	/* What is not drained by now is in use by a disk or a camera that hangs: it ends with us. */
 	if (r->state == STREAM_NONE) {
 		ring_exit(&r->ring);
-		mailbox_exit(&r->desk);
+		desk_exit(&r->desk);
 	}
 	close(r->signal_fd);
 	return r->exit_status;
