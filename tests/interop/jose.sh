@@ -6,36 +6,21 @@
 #
 # Read by npm jose, @hpke/core, WebCrypto and the jose command: what ownframe makes. Read by
 # ownframe: what they make.
+#
+# Run by tests/native (`make check-unit T=jose`), which says what is on the PATH.
 set -euo pipefail
 
-here=$(dirname "$(realpath "$0")")
-build=${BUILD:-$here/../../build}/tests/interop
-npm=$build/npm
+modules=$BUILD/interop
 
-say() { echo "jose.sh: $*" >&2; }
-for tool in node npm jose; do
-	command -v "$tool" >/dev/null || { say "no $tool here: skipped"; exit 77; }
+for tool in node jose; do
+	command -v "$tool" >/dev/null || { echo "no $tool here: skipped"; exit 77; }
 done
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-
-# Node looks for packages above the script, so scripts and packages live together, out of the tree.
-packages() {
-	mkdir -p "$npm"
-	if ! cmp -s "$here/package-lock.json" "$npm/installed"; then
-		cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$npm/"
-		(cd "$npm" && npm ci --silent --no-audit --no-fund)
-		cp "$here/package-lock.json" "$npm/installed"
-	fi
-	cp "$here"/*.mjs "$npm/"
-}
 
 # What must fail, does: status 1, not a crash.
 refused() {
 	local status=0
 	"$@" >/dev/null 2>&1 || status=$?
-	[ "$status" = 1 ] || { say "not refused ($status): $*"; exit 1; }
+	[ "$status" = 1 ] || { echo "not refused ($status): $*"; exit 1; }
 }
 
 # Member $2 of the payload of the first claim in $1.
@@ -45,23 +30,24 @@ claimed() {
 		console.log(JSON.stringify(p[process.argv[2]]));' "$1" "$2"
 }
 
-packages
-"$build/clip_maker" "$work" recipients=3
-cd "$work"
+# Node looks for packages in the folders above a script.
+cp "$TREE"/tests/interop/*.mjs "$modules/"
+cd "$OUT"
+clip_maker . recipients=3
 
 # 1. JavaScript reads a sealed clip, and one that is still open, whole.
-node "$npm/reader.mjs" clip owner content.key
-node "$npm/reader.mjs" open owner content.key
-refused node "$npm/reader.mjs" clip stranger
+node "$modules/reader.mjs" clip owner content.key
+node "$modules/reader.mjs" open owner content.key
+refused node "$modules/reader.mjs" clip stranger
 mkdir mixed
 cp owner/claims.json mixed/
 cp stranger/owner.key mixed/
-refused node "$npm/reader.mjs" clip mixed
+refused node "$modules/reader.mjs" clip mixed
 for part in clip.mp4 thumb; do
 	cp -r clip "changed-$part"
 	node -e 'const f = require("fs"), b = f.readFileSync(process.argv[1]);
 		b[b.length >> 1] ^= 1; f.writeFileSync(process.argv[1], b)' "changed-$part/$part"
-	refused node "$npm/reader.mjs" "changed-$part" owner
+	refused node "$modules/reader.mjs" "changed-$part" owner
 done
 
 # 2. The jose command verifies manifest, open.jws and claim, and agrees on the ids.
@@ -77,20 +63,20 @@ jose jws ver -a -i claim.json -k owner.jwk -k device.jwk -O claim.payload
 refused jose jws ver -a -i claim.json -k owner.jwk -k device.jwk -k stranger.jwk
 for who in device owner; do
 	id=$(jose jwk thp -i $who.jwk)
-	grep -q "\"$who\":\"$id\"" manifest.json || { say "another $who id than $id"; exit 1; }
+	grep -q "\"$who\":\"$id\"" manifest.json || { echo "another $who id than $id"; exit 1; }
 done
 
 # 3. ownframe reads what JavaScript makes, and only in the form of the format.
 mkdir theirs
-ids=$(node "$npm/writer.mjs" owner theirs)
+ids=$(node "$modules/writer.mjs" owner theirs)
 cd theirs
-[ "$("$build/peer" jws ownframe-clip+jws device.jwk clip.jws)" = '{"v":1}' ]
-[ "$("$build/peer" claim claim.json)" = "$ids" ]
-"$build/peer" hpke-open ../owner/owner.key enc info ct | cmp - pt
+[ "$(jose_peer jws ownframe-clip+jws device.jwk clip.jws)" = '{"v":1}' ]
+[ "$(jose_peer claim claim.json)" = "$ids" ]
+jose_peer hpke-open ../owner/owner.key enc info ct | cmp - pt
 for jws in wrong-*.jws; do
-	refused "$build/peer" jws ownframe-clip+jws device.jwk "$jws"
+	refused jose_peer jws ownframe-clip+jws device.jwk "$jws"
 done
-refused "$build/peer" hpke-open ../stranger/owner.key enc info ct
-refused "$build/peer" jws ownframe-clip+jws ../device.jwk clip.jws
+refused jose_peer hpke-open ../stranger/owner.key enc info ct
+refused jose_peer jws ownframe-clip+jws ../device.jwk clip.jws
 printf x >>info
-refused "$build/peer" hpke-open ../owner/owner.key enc info ct
+refused jose_peer hpke-open ../owner/owner.key enc info ct

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * peer: ownframe's reading side for the interop scripts, one library call a command. Prints what was
- * read; exit status 1: refused.
+ * jose_peer: ownframe's reading side for the interop scripts, one library call a command. Prints
+ * what was read; exit status 1: refused.
  *
- *	peer jws TYP JWK FILE		the payload of a compact JWS signed by the key in JWK
- *	peer claim FILE			device id and owner id of a claim
- *	peer hpke-open KEY ENC INFO CT	the plaintext, all arguments but the PEM key raw files
+ *	jose_peer jws TYP JWK FILE		the payload of a compact JWS signed by the key in JWK
+ *	jose_peer claim FILE			device id and owner id of a claim
+ *	jose_peer hpke-open KEY ENC INFO CT	the plaintext, all arguments but the PEM key raw files
  */
 #include "claim.h"
 #include "durable.h"
@@ -40,7 +40,7 @@ static struct file file_read(const char *path)
 
 	if (!rc)
 		return f;
-	fprintf(stderr, "peer: %s: %s\n", path, strerror(-rc));
+	fprintf(stderr, "jose_peer: %s: %s\n", path, strerror(-rc));
 	exit(2);
 }
 
@@ -114,9 +114,10 @@ int main(int argc, char **argv)
 			continue;
 		rc = commands[i].run(argv + 2);
 		if (rc)
-			fprintf(stderr, "peer: refused: %s\n", strerror(-rc));
+			fprintf(stderr, "jose_peer: refused: %s\n", strerror(-rc));
 		return rc ? 1 : 0;
 	}
-	fprintf(stderr, "usage: peer jws TYP JWK FILE | claim FILE | hpke-open KEY ENC INFO CT\n");
+	fprintf(stderr,
+		"usage: jose_peer jws TYP JWK FILE | claim FILE | hpke-open KEY ENC INFO CT\n");
 	return 2;
 }
