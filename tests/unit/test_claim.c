@@ -228,6 +228,13 @@ static void an_unprotected_header(json_t *o)
 			    json_object());
 }
 
+/* What is said to be protected is not what was signed. */
+static void another_protected_text(json_t *o)
+{
+	json_object_set_new(json_array_get(json_object_get(o, "signatures"), 0), "protected",
+			    json_string("eyJhbGciOiJub25lIn0"));
+}
+
 static void a_further_member(json_t *o)
 {
 	json_object_set_new(o, "note", json_string("x"));
@@ -297,6 +304,7 @@ static void exactly_these_two_signatures_in_this_order(void **state)
 		one_more,
 		no_array,
 		an_unprotected_header,
+		another_protected_text,
 		a_further_member,
 		a_foreign_owner_signed,
 		a_foreign_owner_signed_as_the_owner,

@@ -229,6 +229,64 @@ static void wrong_values_are_refused(void **state)
 			fail_msg("%s: %s", cases[i].member, cases[i].value);
 }
 
+/* Sizes that fit the block in all but that it is one: the ranges are of @block bytes each. */
+static int with_block(uint32_t block)
+{
+	struct manifest m = sample();
+	char *text;
+	int rc;
+
+	for (size_t i = 0; i < 4; i++) {
+		ranges[i].off = (uint64_t)block * i;
+		ranges[i].len = block;
+	}
+	m.block = block;
+	m.size = 4 * (uint64_t)block;
+	text = manifest_encode(&m);
+	rc = decode(text);
+	free(text);
+	return rc;
+}
+
+static void a_block_is_a_power_of_two(void **state)
+{
+	(void)state;
+	assert_int_equal(with_block(4096), 0);
+	assert_int_equal(with_block(65536), 0);
+	assert_int_equal(with_block(1 << 20), 0);
+	assert_int_equal(with_block(12288), -EBADMSG);
+	assert_int_equal(with_block(2048), -EBADMSG);
+	assert_int_equal(with_block(1 << 21), -EBADMSG);
+}
+
+static void the_first_clip_follows_none(void **state)
+{
+	struct manifest m = sample();
+	char *text;
+
+	(void)state;
+	m.head.seq = 1;
+	strcpy(m.head.clip.text, "20260102T030405.000006Z-0000000001");
+	text = manifest_encode(&m);
+	assert_int_equal(decode(text), -EBADMSG);
+	free(text);
+}
+
+static void recipients_have_a_limit(void **state)
+{
+	struct recipient many[17] = { 0 };
+	struct manifest m = sample();
+	char *text;
+
+	(void)state;
+	m.head.recipients = many;
+	for (m.head.n_recipients = 16; m.head.n_recipients <= 17; m.head.n_recipients++) {
+		text = manifest_encode(&m);
+		assert_int_equal(decode(text), m.head.n_recipients == 17 ? -EBADMSG : 0);
+		free(text);
+	}
+}
+
 static void every_member_is_needed(void **state)
 {
 	static const char *const members[] = { "v",	      "device",	    "owner",	 "epoch",
@@ -303,26 +361,72 @@ static void ranges_cover_the_file_exactly(void **state)
 	free(text);
 }
 
+/* @text with @from, which is in it, replaced by @to. Frees @text. */
+static char *replaced(char *text, const char *from, const char *to)
+{
+	const char *hit = strstr(text, from);
+	char *out;
+
+	assert_non_null(hit);
+	assert_true(asprintf(&out, "%.*s%s%s", (int)(hit - text), text, to, hit + strlen(from)) >
+		    0);
+	free(text);
+	return out;
+}
+
 static void a_lost_clip_has_no_file(void **state)
 {
-	static const char *const reasons[] = { "none", "", "DISK-FULL", "dropped " };
+	static const char *const reasons[] = { "\"none\"", "\"\"", "\"DISK-FULL\"", "\"dropped \"",
+					       "1" };
 	struct manifest m = sample();
-	char *text, *hit;
+	char *text;
 
 	(void)state;
 	assert_string_equal(manifest_lost_name(MANIFEST_LOST_DROPPED), "dropped");
 	m.lost = MANIFEST_LOST_DROPPED;
 	text = manifest_encode(&m);
 	assert_int_equal(decode(text), 0);
-	for (size_t i = 0; i < 4; i++) {
-		char *changed;
-
-		hit = strstr(text, "\"dropped\"");
-		assert_true(asprintf(&changed, "%.*s\"%s\"%s", (int)(hit - text), text, reasons[i],
-				     hit + strlen("\"dropped\"")) > 0);
-		assert_int_equal(decode(changed), -EBADMSG);
-		free(changed);
+	free(text);
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
+		text = replaced(manifest_encode(&m), "\"dropped\"", reasons[i]);
+		assert_int_equal(decode(text), -EBADMSG);
+		free(text);
 	}
+}
+
+/* A clip without keys is one that was lost before it had any; half of them is a lie. */
+static void keys_are_all_there_or_none(void **state)
+{
+	struct manifest m = sample();
+	struct manifest_open o = { .head = m.head }, back;
+	char *text;
+
+	(void)state;
+	m.head.has_key = false;
+	m.head.open.data = NULL;
+	text = manifest_encode(&m);
+	assert_int_equal(decode(text), -EBADMSG); /* not lost */
+	free(text);
+	o.head = m.head;
+	text = manifest_open_encode(&o);
+	assert_int_equal(manifest_open_decode(&back, text, strlen(text)), -EBADMSG);
+	free(text);
+
+	m.lost = MANIFEST_LOST_ENCODER;
+	text = manifest_encode(&m);
+	assert_int_equal(decode(text), 0);
+	text = replaced(text, "\"recipients\":null", "\"recipients\":[]");
+	assert_int_equal(decode(text), -EBADMSG);
+	free(text);
+	m.head.open = (struct sealed_text) { sealed, sizeof(sealed) };
+	text = manifest_encode(&m);
+	assert_int_equal(decode(text), -EBADMSG);
+	free(text);
+	m = sample();
+	m.lost = MANIFEST_LOST_ENCODER;
+	text = replaced(manifest_encode(&m), "\"private\":null",
+			"\"private\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"");
+	assert_int_equal(decode(text), -EBADMSG);
 	free(text);
 }
 
@@ -446,6 +550,10 @@ int main(void)
 		cmocka_unit_test(every_kind_of_manifest_comes_back),
 		cmocka_unit_test(the_text_is_as_documented),
 		cmocka_unit_test(wrong_values_are_refused),
+		cmocka_unit_test(a_block_is_a_power_of_two),
+		cmocka_unit_test(the_first_clip_follows_none),
+		cmocka_unit_test(recipients_have_a_limit),
+		cmocka_unit_test(keys_are_all_there_or_none),
 		cmocka_unit_test(every_member_is_needed),
 		cmocka_unit_test(no_member_may_come_twice),
 		cmocka_unit_test(ranges_cover_the_file_exactly),

@@ -99,7 +99,7 @@ int clip_id_parse(const char *text, int64_t *start_us, uint64_t *seq)
 	if (!p)
 		return -EINVAL;
 	n = digits(&p, 10);
-	if (n < 1 || *p)
+	if (n < 1)
 		return -EINVAL;
 	clip_id_make(&again, *start_us, (uint64_t)n);
 	if (strcmp(again.text, text))

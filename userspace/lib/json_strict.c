@@ -32,8 +32,8 @@ int json_strict_uint(const json_t *object, const char *name, uint64_t *value)
 {
 	const json_t *v = json_object_get(object, name);
 
-	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
-	    (uint64_t)json_integer_value(v) > NUMBER_MAX)
+	/* Negative ones are beyond it too once unsigned. */
+	if (!json_is_integer(v) || (uint64_t)json_integer_value(v) > NUMBER_MAX)
 		return -EBADMSG;
 	*value = (uint64_t)json_integer_value(v);
 	return 0;
@@ -53,9 +53,8 @@ int json_strict_bytes(const json_t *object, const char *name, void *out, size_t 
 {
 	const json_t *v = json_object_get(object, name);
 
-	if (!json_is_string(v) || json_string_length(v) != BASE64URL_LEN(n))
-		return -EBADMSG;
-	if (base64url_decode(out, n, json_string_value(v), json_string_length(v)) != (ssize_t)n)
+	if (!json_is_string(v) ||
+	    base64url_decode(out, n, json_string_value(v), json_string_length(v)) != (ssize_t)n)
 		return -EBADMSG;
 	return 0;
 }
