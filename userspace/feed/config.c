@@ -19,7 +19,7 @@ static const char *check_camera(const char *name)
 	size_t len = strlen(name);
 
 	if (len < 1 || len > OWNFRAME_NAME_MAX || name[0] == '-' || strspn(name, allowed) != len)
-		return "a camera's name: 1 to 13 of A-Z a-z 0-9 _ -, not beginning with -";
+		return "expected a camera's name: 1 to 13 of A-Z a-z 0-9 _ -, not beginning with -";
 	return NULL;
 }
 
@@ -31,7 +31,7 @@ static const char *check_sensor(const char *sensor)
 		return NULL;
 	if (!strncmp(sensor, "serial:", 7) && sensor[7])
 		return NULL;
-	return "a path like /dev/v4l/by-path/..., bus:<bus info> or serial:<serial number>";
+	return "expected a path like /dev/v4l/by-path/..., bus:<bus info> or serial:<serial number>";
 }
 
 #define KEY(name, kind) \
@@ -54,7 +54,7 @@ static const struct setting table[] = {
 
 int feed_config_read(struct feed_config *cfg, const char *path)
 {
-	*cfg = (struct feed_config){ .buffers = 4 };
+	*cfg = (struct feed_config) { .buffers = 4 };
 	return settings_read(path, table, TABLE_LEN, cfg);
 }
 

@@ -15,13 +15,13 @@
 #include <unistd.h>
 
 /* What of a frame's flags says something about the frame and not about the buffer. */
-#define FRAME_FLAGS \
+#define FRAME_FLAGS                                                             \
 	(V4L2_BUF_FLAG_KEYFRAME | V4L2_BUF_FLAG_PFRAME | V4L2_BUF_FLAG_BFRAME | \
 	 V4L2_BUF_FLAG_TIMECODE)
 
 void node_init(struct node *n, const char *camera)
 {
-	*n = (struct node){ .fd = -1 };
+	*n = (struct node) { .fd = -1 };
 	snprintf(n->path, sizeof(n->path), "/dev/ownframe/%s/%s", camera, OWNFRAME_FEED_NAME);
 }
 
@@ -64,6 +64,15 @@ int node_set_format(struct node *n, const struct v4l2_pix_format *format)
 		return -EOPNOTSUPP;
 	n->format = *got;
 	return 0;
+}
+
+void node_set_interval(struct node *n, struct v4l2_fract interval)
+{
+	struct v4l2_streamparm parm = { .type = V4L2_BUF_TYPE_VIDEO_OUTPUT,
+					.parm.output.timeperframe = interval };
+
+	/* Nothing but an announcement: frames come when the sensor has them. */
+	v4l2_call(n->fd, VIDIOC_S_PARM, &parm);
 }
 
 static int map_buffers(struct node *n)
@@ -162,7 +171,8 @@ int node_put(struct node *n, const struct v4l2_buffer *frame, const struct senso
 	ret = v4l2_call(n->fd, VIDIOC_QBUF, &buf);
 	if (ret)
 		return ret;
-	return v4l2_call(n->fd, VIDIOC_DQBUF, &buf);
+	ret = v4l2_call(n->fd, VIDIOC_DQBUF, &buf);
+	return !ret && (buf.flags & V4L2_BUF_FLAG_ERROR) ? -EIO : ret;
 }
 
 int node_events(struct node *n, unsigned int *consumers)

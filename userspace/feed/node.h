@@ -31,6 +31,9 @@ void node_close(struct node *n);
 /* Make @format the camera's. -EOPNOTSUPP: the node would lay the same picture out differently. */
 int node_set_format(struct node *n, const struct v4l2_pix_format *format);
 
+/* Tell consumers the rate, for what they ask by VIDIOC_G_PARM. @interval: seconds of a frame. */
+void node_set_interval(struct node *n, struct v4l2_fract interval);
+
 /* Stream with @count buffers of @memory: from now on the camera has a signal. 0 or -errno. */
 int node_start(struct node *n, enum v4l2_memory memory, unsigned int count);
 /* End the signal and let go of all buffers. */
@@ -38,7 +41,8 @@ void node_stop(struct node *n);
 
 /*
  * Give the sensor's @frame, in @buffer, to the consumers; when this returns each has its copy and
- * the buffer is the caller's again. -EINVAL: the node cannot take this buffer.
+ * the buffer is the caller's again. -EINVAL: the node cannot take this buffer; -EIO: it took it and
+ * could not read it.
  */
 int node_put(struct node *n, const struct v4l2_buffer *frame, const struct sensor_buffer *buffer);
 

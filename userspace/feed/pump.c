@@ -185,6 +185,7 @@ static int set_up(struct pump *p)
 		ret = sensor_alloc(&p->sensor, p->cfg->buffers);
 	if (ret)
 		return ret;
+	node_set_interval(&p->node, p->sensor.interval);
 	if (dmabuf) {
 		ret = sensor_export(&p->sensor);
 		if (!ret)
@@ -258,8 +259,7 @@ static void say_running(struct pump *p)
 	char layout[64];
 
 	snprintf(layout, sizeof(layout), "%.4s %ux%u by %s", (const char *)&f->pixelformat,
-		 f->width, f->height,
-		 p->node.memory == V4L2_MEMORY_DMABUF ? "DMA-BUF" : "copy");
+		 f->width, f->height, p->node.memory == V4L2_MEMORY_DMABUF ? "DMA-BUF" : "copy");
 	if (p->sensor.streaming)
 		say(p, "feeds %s from %s", layout, p->sensor.path);
 	else

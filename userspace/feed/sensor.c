@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The capture device behind the feed. Separate from the pump so that what V4L2 asks of an
- * application stands in one place. The one thing to know: its buffers stay allocated while it rests,
- * so that it starts within a frame or two when somebody watches.
+ * application stands in one place. The one thing to know: its buffers stay allocated while it
+ * rests, so that it starts within a frame or two when somebody watches.
  */
 #include "sensor.h"
 
@@ -36,7 +36,7 @@ int v4l2_call(int fd, unsigned long request, void *arg)
 
 void sensor_init(struct sensor *s)
 {
-	*s = (struct sensor){ .fd = -1 };
+	*s = (struct sensor) { .fd = -1 };
 }
 
 /* What the device must be, or the reason it is refused. */
@@ -140,15 +140,17 @@ static void set_rate(struct sensor *s, const struct feed_config *cfg)
 {
 	struct v4l2_streamparm parm = { .type = V4L2_BUF_TYPE_VIDEO_CAPTURE };
 	struct v4l2_fract *t = &parm.parm.capture.timeperframe;
-	int ret;
 
-	if (!cfg->fps)
+	s->interval = (struct v4l2_fract) { 0, 0 };
+	if (cfg->fps)
+		*t = (struct v4l2_fract) { 1, cfg->fps };
+	if (v4l2_call(s->fd, cfg->fps ? VIDIOC_S_PARM : VIDIOC_G_PARM, &parm)) {
+		if (cfg->fps)
+			log_warn("%s: the sensor's rate cannot be set", s->path);
 		return;
-	*t = (struct v4l2_fract){ 1, cfg->fps };
-	ret = v4l2_call(s->fd, VIDIOC_S_PARM, &parm);
-	if (ret)
-		log_warn("%s: the sensor's rate cannot be set: %s", s->path, strerror(-ret));
-	else if ((__u64)t->numerator * cfg->fps != t->denominator)
+	}
+	s->interval = *t;
+	if (cfg->fps && (__u64)t->numerator * cfg->fps != t->denominator)
 		log_warn("%s: asked for %u frames per second, the sensor gives %u/%u", s->path,
 			 (unsigned int)cfg->fps, t->denominator, t->numerator);
 }
@@ -193,7 +195,7 @@ int sensor_alloc(struct sensor *s, unsigned int n)
 	if (req.count < 1 || req.count > SENSOR_BUFFERS_MAX)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < req.count; i++)
-		s->buffers[i] = (struct sensor_buffer){ .dmabuf = -1 };
+		s->buffers[i] = (struct sensor_buffer) { .dmabuf = -1 };
 	s->n_buffers = req.count;
 	return 0;
 }
@@ -271,8 +273,8 @@ void sensor_stop(struct sensor *s)
 
 int sensor_take(struct sensor *s, struct v4l2_buffer *frame)
 {
-	*frame = (struct v4l2_buffer){ .type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
-				       .memory = V4L2_MEMORY_MMAP };
+	*frame = (struct v4l2_buffer) { .type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+					.memory = V4L2_MEMORY_MMAP };
 	return v4l2_call(s->fd, VIDIOC_DQBUF, frame);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The sensor: a V4L2 capture device (single-planar API, V4L2_MEMORY_MMAP) whose buffers can be
- * exported as DMA-BUFs. It is opened and set up once, and then started and stopped as consumers come
- * and go.
+ * exported as DMA-BUFs. It is opened and set up once, and then started and stopped as consumers
+ * come and go.
  */
 #ifndef OWNFRAME_FEED_SENSOR_H
 #define OWNFRAME_FEED_SENSOR_H
@@ -26,6 +26,7 @@ struct sensor {
 	int fd; /* non-blocking; -1: not open */
 	char path[PATH_MAX]; /* of the node that was opened */
 	struct v4l2_pix_format format;
+	struct v4l2_fract interval; /* seconds of a frame; 0/0: the driver does not say */
 	struct sensor_buffer buffers[SENSOR_BUFFERS_MAX];
 	unsigned int n_buffers;
 	bool streaming;

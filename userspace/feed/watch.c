@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * inotify on the folders that lead to a device node. Separate because sensor and feed node both
- * need it. The one thing to know: /dev/v4l/by-path exists only while there is a camera, so the watch
- * climbs to a folder that exists and comes down again as folders appear.
+ * need it. The one thing to know: /dev/v4l/by-path exists only while there is a camera, so the
+ * watch climbs to a folder that exists and comes down again as folders appear.
  */
 #include "watch.h"
 

@@ -15,15 +15,15 @@
 
 static const char *check_store(const char *store)
 {
-	return !strncmp(store, "dir:/", 5) ? NULL : "dir:<absolute path>";
+	return !strncmp(store, "dir:/", 5) ? NULL : "expected dir:<absolute path>";
 }
 
 static const char *check_spool(const char *spool)
 {
-	return spool[0] == '/' ? NULL : "an absolute path";
+	return spool[0] == '/' ? NULL : "expected an absolute path";
 }
 
-#define KEY(name, kind)                                           \
+#define KEY(name, kind)                                            \
 	.section = "upload", .key = #name, .type = SETTING_##kind, \
 	.offset = offsetof(struct upload_config, name)
 
@@ -44,7 +44,7 @@ int upload_config_read(struct upload_config *cfg, const char *path)
 {
 	int ret;
 
-	*cfg = (struct upload_config){ .retry_first = 5 * SECOND, .retry_cap = 900 * SECOND };
+	*cfg = (struct upload_config) { .retry_first = 5 * SECOND, .retry_cap = 900 * SECOND };
 	ret = settings_read(path, table, TABLE_LEN, cfg);
 	if (!ret && !cfg->spool) {
 		cfg->spool = strdup(SPOOL_DIR);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * From ready/ to the store to sent/. Separate from main, which waits. The one thing to know: nothing
- * is remembered but what the spool and the store themselves say, so a kill between any two steps
- * costs a comparison at the next start, and no more.
+ * From ready/ to the store to sent/. Separate from main, which waits. The one thing to know:
+ * nothing is remembered but what the spool and the store themselves say, so a kill between any two
+ * steps costs a comparison at the next start, and no more.
  */
 #include "sender.h"
 
@@ -58,9 +58,9 @@ int sender_open(struct sender *s, const struct upload_config *cfg)
 {
 	int ret;
 
-	*s = (struct sender){ .spool = { .fd = -1, .state = { -1, -1, -1, -1 } },
-			      .backoff = { .first_us = cfg->retry_first,
-					   .cap_us = cfg->retry_cap } };
+	*s = (struct sender) { .spool = { .fd = -1, .state = { -1, -1, -1, -1 } },
+			       .backoff = { .first_us = cfg->retry_first,
+					    .cap_us = cfg->retry_cap } };
 	ret = open_state(&s->spool, SPOOL_STATE_READY, cfg->spool, "ready");
 	if (!ret)
 		ret = open_state(&s->spool, SPOOL_STATE_SENT, cfg->spool, "sent");

@@ -2,7 +2,8 @@
 /*
  * A folder as store: any path, a mounted disk or share. The one thing to know: an object is written
  * as ".<name>.part", synced, and only then given its name, without replacing, so that a reader
- * never sees half an object and a kill leaves nothing but a ".part", which the next attempt removes.
+ * never sees half an object and a kill leaves nothing but a ".part", which the next attempt
+ * removes.
  */
 #include "store.h"
 
@@ -85,8 +86,8 @@ static enum store_result open_root(const struct store *s, int *fd, char *why)
 		return STORE_DONE;
 	if (statx(*fd, "", AT_EMPTY_PATH, 0, &stx) ||
 	    !(stx.stx_attributes & stx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT))
-		return because(why, STORE_TROUBLE, "the store is not there: nothing is mounted at %s",
-			       s->path);
+		return because(why, STORE_TROUBLE,
+			       "the store is not there: nothing is mounted at %s", s->path);
 	return STORE_DONE;
 }
 
