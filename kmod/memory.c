@@ -46,8 +46,24 @@ struct ownframe_mem {
 	struct iosys_map map;
 };
 
-/* shmem's, without fallocate: MADV_REMOVE must not take pages out of a buffer. */
-static struct file_operations shmem_fops __ro_after_init;
+/* shmem's own, which makes a mapping one of shmem. */
+static int (*shmem_mmap)(struct file *file, struct vm_area_struct *vma) __ro_after_init;
+
+/*
+ * Runs for mmap() of the video device and for remap_file_pages(). No copy for a child, no frames in
+ * a core dump, no growing by mremap().
+ */
+static int mem_file_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	vm_flags_set(vma, VM_DONTCOPY | VM_DONTDUMP | VM_DONTEXPAND);
+	return shmem_mmap(file, vma);
+}
+
+/* There is no fallocate: MADV_REMOVE must not take pages out of a buffer. */
+static const struct file_operations mem_fops = {
+	.owner	= THIS_MODULE,
+	.mmap	= mem_file_mmap,
+};
 
 int __init ownframe_mem_init(void)
 {
@@ -55,9 +71,7 @@ int __init ownframe_mem_init(void)
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	shmem_fops = *file->f_op;
-	shmem_fops.owner = THIS_MODULE;
-	shmem_fops.fallocate = NULL;
+	shmem_mmap = file->f_op->mmap;
 	fput(file);
 	return 0;
 }
@@ -134,7 +148,7 @@ static void *mem_alloc(struct vb2_buffer *vb, struct device *dev, unsigned long 
 	}
 	/* The last user of the file may be a mapping: the module stays for it. */
 	__module_get(THIS_MODULE);
-	mem->file->f_op = &shmem_fops;
+	mem->file->f_op = &mem_fops;
 	mapping_set_unevictable(mem->file->f_mapping);
 	while (mem->num_pages < num_pages) {
 		page = shmem_read_mapping_page_gfp(mem->file->f_mapping, mem->num_pages,
@@ -178,8 +192,6 @@ static int mem_mmap(void *priv, struct vm_area_struct *vma)
 	struct ownframe_mem *mem = priv;
 
 	vma_set_file(vma, mem->file);
-	/* No copy for a child, no frames in a core dump, no growing by mremap(). */
-	vm_flags_set(vma, VM_DONTCOPY | VM_DONTDUMP | VM_DONTEXPAND);
 	return call_mmap(mem->file, vma);
 }
 

@@ -148,7 +148,9 @@ void stream_map(struct stream *stream, int fd, uint32_t type, unsigned int count
 {
 	stream_request(stream, fd, type, V4L2_MEMORY_MMAP, count);
 	for (unsigned int i = 0; i < count; i++) {
-		struct v4l2_buffer buffer = { .index = i, .type = type, .memory = V4L2_MEMORY_MMAP };
+		struct v4l2_buffer buffer = { .index = i,
+					      .type = type,
+					      .memory = V4L2_MEMORY_MMAP };
 
 		CHECK(xioctl(fd, VIDIOC_QUERYBUF, &buffer) == 0);
 		stream->buffers[i].length = buffer.length;

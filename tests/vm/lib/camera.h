@@ -22,17 +22,15 @@
 	((condition) ? (void)0 : camera_fail(__FILE__, __LINE__, #condition, errno))
 
 /* The call fails with this errno. */
-#define CHECK_ERRNO(call, number)					\
-	do {								\
-		errno = 0;						\
-		long result_ = (long)(call);				\
-		if (result_ != -1 || errno != (number))			\
-			camera_fail(__FILE__, __LINE__,			\
-				    #call " gets " #number, errno);	\
+#define CHECK_ERRNO(call, number)                                                       \
+	do {                                                                            \
+		errno = 0;                                                              \
+		long result_ = (long)(call);                                            \
+		if (result_ != -1 || errno != (number))                                 \
+			camera_fail(__FILE__, __LINE__, #call " gets " #number, errno); \
 	} while (0)
 
-void camera_fail(const char *file, int line, const char *what, int error)
-	__attribute__((noreturn));
+void camera_fail(const char *file, int line, const char *what, int error) __attribute__((noreturn));
 
 /* ioctl(), again if a signal came. */
 int xioctl(int fd, unsigned long request, void *arg);

@@ -18,7 +18,9 @@ static uint32_t capture = V4L2_BUF_TYPE_VIDEO_CAPTURE;
 static int races(void *arg)
 {
 	struct v4l2_requestbuffers request = {
-		.count = 1, .type = capture, .memory = V4L2_MEMORY_MMAP,
+		.count = 1,
+		.type = capture,
+		.memory = V4L2_MEMORY_MMAP,
 	};
 	struct v4l2_buffer buffer = { .type = capture, .memory = V4L2_MEMORY_MMAP };
 	const int *fds = arg;

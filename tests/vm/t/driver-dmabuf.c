@@ -16,7 +16,7 @@
 #include "camera.h"
 
 #define BUFFERS 3
-#define FRAMES 10
+#define FRAMES	10
 
 static uint32_t capture = V4L2_BUF_TYPE_VIDEO_CAPTURE, output = V4L2_BUF_TYPE_VIDEO_OUTPUT;
 
@@ -68,7 +68,9 @@ static void feed_buffer(int fd, int dmabuf, const struct v4l2_buffer *from)
 int main(void)
 {
 	struct v4l2_requestbuffers request = {
-		.count = BUFFERS, .type = output, .memory = V4L2_MEMORY_DMABUF,
+		.count = BUFFERS,
+		.type = output,
+		.memory = V4L2_MEMORY_DMABUF,
 	};
 	struct v4l2_format format = {
 		.type = capture,

@@ -50,7 +50,9 @@ static void check_pinned(void)
 	const unsigned int limit = 32 * 151;
 	const size_t length = frame + (1 << 20);
 	struct v4l2_requestbuffers request = {
-		.count = 32, .type = capture, .memory = V4L2_MEMORY_USERPTR,
+		.count = 32,
+		.type = capture,
+		.memory = V4L2_MEMORY_USERPTR,
 	};
 	struct v4l2_buffer buffer = { .type = capture, .memory = V4L2_MEMORY_USERPTR };
 	int fd = camera_open("front", "main", 0);
@@ -91,7 +93,9 @@ static int takes_place(void *arg)
 static void check_places(void)
 {
 	struct v4l2_requestbuffers request = {
-		.count = 1, .type = capture, .memory = V4L2_MEMORY_MMAP,
+		.count = 1,
+		.type = capture,
+		.memory = V4L2_MEMORY_MMAP,
 	};
 	pid_t others[OWNFRAME_MAX_CONSUMERS];
 	int fds[100];

@@ -14,8 +14,8 @@
 #include "camera.h"
 
 #define BUFFERS 8
-#define WIDTH 1280
-#define HEIGHT 1024
+#define WIDTH	1280
+#define HEIGHT	1024
 
 static int told[2];
 static struct stream feed;

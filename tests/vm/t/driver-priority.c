@@ -52,7 +52,9 @@ static int raises_passed(void *arg)
 int main(void)
 {
 	struct v4l2_requestbuffers request = {
-		.count = 1, .type = capture, .memory = V4L2_MEMORY_MMAP,
+		.count = 1,
+		.type = capture,
+		.memory = V4L2_MEMORY_MMAP,
 	};
 	struct v4l2_buffer buffer = { .type = capture, .memory = V4L2_MEMORY_MMAP };
 	int first, second, pair[2];

@@ -11,8 +11,8 @@
 #include "camera.h"
 
 #define BUFFERS 2
-#define BEFORE 5
-#define WHILE 10
+#define BEFORE	5
+#define WHILE	10
 
 static int said[2]; /* from the two that go on */
 static int told[2]; /* from the one that is stopped */

@@ -11,11 +11,11 @@
 
 #include "camera.h"
 
-#define FRAMES 20
+#define FRAMES	20
 #define BUFFERS 3
-#define SLOTS 7
-#define WIDTH 160
-#define HEIGHT 120
+#define SLOTS	7
+#define WIDTH	160
+#define HEIGHT	120
 
 static int said[2]; /* pipe: a byte for each frame that a process has checked */
 
@@ -69,7 +69,8 @@ static int watch_by_userptr(void *arg)
 	uint32_t sequence = 0;
 
 	(void)arg;
-	stream_userptr(&view, camera_open("front", "main", 0), V4L2_BUF_TYPE_VIDEO_CAPTURE, BUFFERS);
+	stream_userptr(&view, camera_open("front", "main", 0), V4L2_BUF_TYPE_VIDEO_CAPTURE,
+		       BUFFERS);
 	for (unsigned int i = 0; i < SLOTS; i++) {
 		slots[i] = malloc(view.pix.sizeimage + SLOTS);
 		CHECK(slots[i]);

@@ -13,10 +13,10 @@
 
 #include "camera.h"
 
-#define SLOTS 8
+#define SLOTS	8
 #define BUFFERS 2
-#define FRAMES 12
-#define SIZE (128 * 64) /* GREY: two pages */
+#define FRAMES	12
+#define SIZE	(128 * 64) /* GREY: two pages */
 
 static uint32_t capture = V4L2_BUF_TYPE_VIDEO_CAPTURE;
 
