@@ -126,8 +126,7 @@ static struct clip *clip_new(const struct footage *f, uint64_t first_us)
 	clip->preallocate = f->cfg->preallocate;
 	clip->drop_oldest = f->cfg->when_full == CONFIG_FULL_DROP_OLDEST;
 	clip->first_us = first_us;
-	clip->start_us = (int64_t)(clock_us(CLOCK_REALTIME) -
-				   (clock_us(CLOCK_MONOTONIC) - first_us));
+	clip->start_us = f->utc_us + (int64_t)first_us;
 	clip->clock_synced = clock_is_synced();
 	if (clip_arrays(clip) && !content_key_new(&clip->key))
 		return clip;
@@ -225,6 +224,7 @@ static void begin(struct footage *f, const struct frame *frame, uint64_t first_u
 {
 	struct held *h;
 
+	f->utc_us = (int64_t)(clock_us(CLOCK_REALTIME) - clock_us(CLOCK_MONOTONIC));
 	pre_roll_trim(f, first_us);
 	clip_begin(f, f->oldest ? f->oldest->frame.timestamp_us : frame->timestamp_us);
 	while ((h = pre_roll_pop(f))) {

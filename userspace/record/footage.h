@@ -29,6 +29,7 @@ struct footage {
 	struct held *held; /* by slot */
 	struct held *oldest, *newest; /* pre-roll, linked by letter.next */
 	struct clip *clip; /* that frames go to now, or NULL */
+	int64_t utc_us; /* UTC minus CLOCK_MONOTONIC when the event began: its clips follow each other */
 	bool moving;
 	uint64_t last_us; /* of the last frame, 0: none */
 	uint64_t silence_us; /* longer without a frame is no stream */
