@@ -485,6 +485,12 @@ static void one_range(struct manifest *m, void *arg)
 	SHA256(c->file, m->size, m->ranges[0].sha256);
 }
 
+static void other_thumb_size(struct manifest *m, void *arg)
+{
+	(void)arg;
+	m->thumb_size += 100;
+}
+
 static void other_open_text(struct manifest *m, void *arg)
 {
 	(void)arg;
@@ -495,7 +501,8 @@ static void other_open_text(struct manifest *m, void *arg)
 static void signed_lies_are_refused(void **state)
 {
 	static void (*const lies[])(struct manifest * m, void *arg) = {
-		add_recipient, other_kid, other_enc, other_block, joined_ranges, one_range,
+		add_recipient, other_kid, other_enc,	    other_block,
+		joined_ranges, one_range, other_thumb_size,
 	};
 	struct world w;
 
@@ -598,6 +605,71 @@ static void signed_noise_is_survived(void **state)
 	world_end(&w);
 }
 
+/* Fragments whose metadata is well formed, but which do not follow one another. */
+static void signed_fragments_out_of_place_are_refused(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_make(&w, &(struct fixture_plan) { .samples = 25 }, 1);
+	for (int what = 0; what < 3; what++) {
+		uint8_t *meta = w.clip.file + w.clip.refs[1].offset, kept[4096];
+		struct clip_fragment_read r;
+
+		memcpy(kept, meta, sizeof(kept));
+		assert_int_equal(clip_fragment_read(&r, meta, sizeof(kept), 4096), 0);
+		r.frag.number += what == 0;
+		r.frag.first_sample += what == 1;
+		r.frag.decode_time += what == 2;
+		assert_int_equal(clip_fragment_write(meta, &r.frag, 4096, &w.clip.open.head.clip,
+						     w.people.spool_key, kept),
+				 0);
+		clip_fragment_read_release(&r);
+		sign_again(&w);
+		refused(&w, CLIP_TAMPERED);
+		memcpy(meta, kept, sizeof(kept));
+	}
+	world_end(&w);
+}
+
+/* The claim of the same device and epoch with one recipient less than @people's. */
+static void claim_without_last_recipient(struct claims *claims, const struct fixture_people *people)
+{
+	const struct claim *claim = people->claim;
+	struct claim_request req = {
+		.device = claim->device, .tls = claim->tls, .epoch = claim->epoch, .consented = true
+	};
+	char *half, *whole;
+
+	assert_int_equal(claim_sign_owner(&half, &req,
+					  &((struct fixture_people *)people)->owner_signer.signer,
+					  claim->recipients, claim->n_recipients - 1),
+			 0);
+	assert_int_equal(
+		claim_sign_device(&whole, half, strlen(half), &req,
+				  &((struct fixture_people *)people)->device_signer.signer),
+		0);
+	assert_int_equal(claims_init(claims, &claim->owner), 0);
+	assert_int_equal(claims_add(claims, whole, strlen(whole)), 0);
+	free(half);
+	free(whole);
+}
+
+/* A device that encrypts to one more than the owner named is told on. */
+static void recipients_beyond_the_claim_are_seen(void **state)
+{
+	struct claims claims;
+	struct world w;
+
+	(void)state;
+	world_make(&w, &(struct fixture_plan) { .samples = 3 }, 2);
+	claim_without_last_recipient(&claims, &w.people);
+	assert_int_equal(verdict(w.path, &w.people.claims), CLIP_VERIFIED);
+	assert_int_equal(verdict(w.path, &claims), CLIP_TAMPERED);
+	claims_release(&claims);
+	world_end(&w);
+}
+
 static void a_foreign_signature_is_seen(void **state)
 {
 	struct fixture_people impostor;
@@ -612,6 +684,12 @@ static void a_foreign_signature_is_seen(void **state)
 	fixture_clip_sign(&w.clip);
 	fixture_write(w.path, "manifest.jws", w.clip.jws, strlen(w.clip.jws));
 	refused(&w, CLIP_TAMPERED);
+	/* and honestly in the other's name */
+	impostor.claim = w.stranger.claim;
+	fixture_clip_sign(&w.clip);
+	fixture_write(w.path, "manifest.jws", w.clip.jws, strlen(w.clip.jws));
+	refused(&w, CLIP_TAMPERED);
+	assert_int_equal(verdict(w.path, NULL), CLIP_TAMPERED);
 	world_end(&w);
 }
 
@@ -684,6 +762,8 @@ int main(void)
 		cmocka_unit_test(texts_that_do_not_open_show_nothing),
 		cmocka_unit_test(signed_files_that_are_no_clips_are_refused),
 		cmocka_unit_test(signed_noise_is_survived),
+		cmocka_unit_test(signed_fragments_out_of_place_are_refused),
+		cmocka_unit_test(recipients_beyond_the_claim_are_seen),
 		cmocka_unit_test(a_foreign_signature_is_seen),
 		cmocka_unit_test(bytes_are_hashed_when_they_are_shown),
 		cmocka_unit_test(errors_of_the_sink_are_passed_on),
