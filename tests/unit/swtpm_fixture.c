@@ -37,24 +37,22 @@ static int bind_port(int port)
 	return fd;
 }
 
-/* Two ports in a row that are free now: commands, then control, as the TCTI wants them. */
-static int free_ports(void)
+int swtpm_ports(int fds[2])
 {
 	struct sockaddr_in address;
 	socklen_t len = sizeof(address);
 
 	for (;;) {
-		int commands = bind_port(0), control, port;
+		int port;
 
-		if (getsockname(commands, (struct sockaddr *)&address, &len) < 0)
-			err(1, "getsockname");
+		fds[0] = bind_port(0);
+		if (fds[0] < 0 || getsockname(fds[0], (struct sockaddr *)&address, &len) < 0)
+			err(1, "no free port");
 		port = ntohs(address.sin_port);
-		control = bind_port(port + 1);
-		close(commands);
-		if (control >= 0) {
-			close(control);
+		fds[1] = bind_port(port + 1);
+		if (fds[1] >= 0)
 			return port;
-		}
+		close(fds[0]);
 	}
 }
 
@@ -66,17 +64,22 @@ static bool found(void)
 bool swtpm_init(struct swtpm *t)
 {
 	char state[80];
+	int fds[2];
 
 	memset(t, 0, sizeof(*t));
 	if (!found())
 		return false;
-	strcpy(t->dir, "/tmp/ownframe-swtpm-XXXXXX");
+	/* In memory where that can be: swtpm syncs its state at every change. */
+	snprintf(t->dir, sizeof(t->dir), "%s/ownframe-swtpm-XXXXXX",
+		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	if (!mkdtemp(t->dir))
 		err(1, "mkdtemp");
 	snprintf(state, sizeof(state), "%s/tpm", t->dir);
 	if (mkdir(state, 0700) < 0)
 		err(1, "%s", state);
-	t->port = free_ports();
+	t->port = swtpm_ports(fds);
+	close(fds[0]);
+	close(fds[1]);
 	snprintf(t->tcti, sizeof(t->tcti), "swtpm:port=%d", t->port);
 	return true;
 }

@@ -22,4 +22,7 @@ void swtpm_cut(struct swtpm *t);
 /* Switch it off and remove the folder. */
 void swtpm_release(struct swtpm *t);
 
+/* Two free ports in a row, for commands and control as the TCTI wants them, bound; the first. */
+int swtpm_ports(int fds[2]);
+
 #endif

@@ -10,6 +10,7 @@
 #include "identity_tpm.h"
 #include "log.h"
 #include "swtpm_fixture.h"
+#include "tpm_relay.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -467,6 +468,39 @@ static void counter_only_grows(void **state)
 	identity_close(id);
 }
 
+/*
+ * The power is cut at each command of init that changes the TPM, before and after the TPM has done
+ * it, and init is run again: it finishes, and there is one identity.
+ */
+static void init_cut_anywhere(void **state)
+{
+	struct tpm_relay relay;
+	unsigned int at;
+	bool after = false;
+	int err = -EIO;
+
+	(void)state;
+	need_tpm();
+	for (at = 1; err; at += after, after = !after) {
+		teardown(NULL);
+		setup_tpm(NULL);
+		tpm_relay_start(&relay, &tpm);
+		relay.cut_at = at;
+		relay.cut_after = after;
+		err = identity_init(dir, relay.tcti);
+		tpm_relay_stop(&relay);
+		if (!err)
+			break;
+		assert_int_equal(err, -EIO);
+		swtpm_cut(&tpm);
+		swtpm_start(&tpm);
+		assert_int_equal(identity_init(dir, tpm.tcti), 0);
+		assert_usable();
+	}
+	/* Two values, one control, four persistent objects, one counter and its first value. */
+	assert_int_equal(at, 10);
+}
+
 /* Something is at one of our places that we did not put there: it stays, and init says so. */
 static void put_foreign_object(TPM2_HANDLE handle)
 {
@@ -623,6 +657,7 @@ int main(void)
 		IDENTITY_TEST(counter_only_grows),
 		IDENTITY_TEST(another_tpm),
 		IDENTITY_TEST(no_tpm),
+		TPM_TEST(init_cut_anywhere),
 		TPM_TEST(foreign_objects_stay),
 		TPM_TEST(foreign_counter_stays),
 		TPM_TEST(foreign_owner_is_left_alone),

@@ -51,49 +51,64 @@ static const struct file_rule *rule_of(const char *name)
 	return NULL;
 }
 
+/* Open the folder @name in @dirfd, made and durable if it is not there: a TPM may depend on it. */
+static int make_folder(int dirfd, const char *name)
+{
+	int fd;
+
+	if (mkdirat(dirfd, name, 0755) == 0) {
+		if (fsync(dirfd) < 0)
+			return -errno;
+	} else if (errno != EEXIST) {
+		return -errno;
+	}
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The folder @path, opened, with what is missing on the way made. */
 static int make_folders(const char *path)
 {
-	SCOPE_FREE char *part = strdup(path);
+	SCOPE_FREE char *copy = strdup(path);
+	char *rest = copy, *name;
+	int fd;
 
-	if (!part)
+	if (!copy)
 		return -ENOMEM;
-	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(part, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
+	fd = open(*path == '/' ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (fd >= 0 && (name = strsep(&rest, "/"))) {
+		int parent = fd;
+
+		if (!*name)
+			continue;
+		fd = make_folder(parent, name);
+		close(parent);
 	}
-	return mkdir(part, 0755) < 0 && errno != EEXIST ? -errno : 0;
+	return fd;
 }
 
 int identity_dir_open(struct identity_dir *d, const char *path, bool create)
 {
-	int err;
+	int fd;
 
 	d->fd = -1;
 	d->path = NULL;
-	err = create ? make_folders(path) : 0;
-	if (err) {
-		log_error("%s: cannot be made: %s", path, strerror(-err));
-		return err;
+	if (create)
+		fd = make_folders(path);
+	else if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		fd = -errno;
+	if (fd < 0) {
+		if (create || fd != -ENOENT)
+			log_error("%s: %s", path, strerror(-fd));
+		return fd;
 	}
-	d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (d->fd < 0) {
-		err = -errno;
-		if (err != -ENOENT)
-			log_error("%s: %s", path, strerror(-err));
-		return err;
-	}
+	d->fd = fd;
 	d->path = strdup(path);
 	if (!d->path) {
 		identity_dir_close(d);
 		return -ENOMEM;
-	}
-	/* The folders must outlive a power cut: a TPM may soon depend on what is in them. */
-	if (create && syncfs(d->fd) < 0) {
-		err = -errno;
-		identity_dir_close(d);
-		return err;
 	}
 	return 0;
 }
