@@ -70,7 +70,7 @@ static void never_writes_beyond_the_buffer(void **state)
 	assert_int_equal(base64url_decode(bytes, 0, "", 0), 0);
 }
 
-/* Each text of up to three characters of a wide alphabet that decodes is what its bytes encode to. */
+/* Each text of up to three characters that decodes is what its bytes encode to. */
 static void one_text_for_the_same_bytes(void **state)
 {
 	static const char chars[] = "ABZaz09-_=+/ \n";

@@ -23,7 +23,7 @@ static const struct content_key fixed = {
 	  0xff },
 };
 
-/* HKDF by hand from HMAC (RFC 5869 2.2 and 2.3), so that not the same call is compared with itself. */
+/* HKDF from HMAC (RFC 5869 2.2 and 2.3), so that not one call is compared with itself. */
 static void derive_by_hmac(uint8_t key[16], const char *label)
 {
 	uint8_t prk[32], okm[32], info[64];

@@ -31,19 +31,12 @@ static bool same_key(const struct p256_pub *a, const struct p256_pub *b)
 	return !memcmp(a->point, b->point, sizeof(a->point));
 }
 
-static json_t *bytes(const void *data, size_t n)
-{
-	SCOPE_FREE char *text = base64url_dup(data, n);
-
-	return text ? json_string(text) : NULL;
-}
-
 static int sha256(uint8_t out[SHA256_LEN], const void *data, size_t len)
 {
 	return EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL) ? 0 : -ENOMEM;
 }
 
-/* --- certificates ------------------------------------------------------------------------------ */
+/* --- certificates ------------------------------------------------------------------------- */
 
 static int cert_from_der(struct claim_cert *cert, const uint8_t *der, size_t len)
 {
@@ -105,12 +98,13 @@ void claim_cert_release(struct claim_cert *cert)
 	memset(cert, 0, sizeof(*cert));
 }
 
-/* --- request ----------------------------------------------------------------------------------- */
+/* --- request ------------------------------------------------------------------------------ */
 
 static int add_terms(json_t *o, uint64_t epoch, const uint8_t *prev, bool consented)
 {
 	return json_object_set_new(o, "epoch", json_integer((json_int_t)epoch)) |
-	       json_object_set_new(o, "prev", prev ? bytes(prev, SHA256_LEN) : json_null()) |
+	       json_object_set_new(o, "prev",
+				   prev ? json_strict_new_bytes(prev, SHA256_LEN) : json_null()) |
 	       json_object_set_new(o, "consented", json_boolean(consented));
 }
 
@@ -158,14 +152,14 @@ int claim_request_decode(struct claim_request *req, const char *text, size_t len
 	return read_terms(o, &req->epoch, &req->has_prev, req->prev, &req->consented);
 }
 
-/* --- payload ----------------------------------------------------------------------------------- */
+/* --- payload ------------------------------------------------------------------------------ */
 
 static json_t *certs_to_json(const struct claim_cert *certs, size_t n)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, bytes(certs[i].der, certs[i].len));
+		json_array_append_new(list, json_strict_new_bytes(certs[i].der, certs[i].len));
 	if (json_array_size(list) == n)
 		return list;
 	json_decref(list);
@@ -229,7 +223,7 @@ static int payload_read(struct claim *c, const char *text, size_t len)
 	return read_recipients(json_object_get(o, "recipients"), c);
 }
 
-/* --- signatures -------------------------------------------------------------------------------- */
+/* --- signatures --------------------------------------------------------------------------- */
 
 static int signature_make(json_t **out, const char *payload64, const struct p256_id *id,
 			  struct signer *signer)
@@ -243,7 +237,8 @@ static int signature_make(json_t **out, const char *payload64, const struct p256
 	rc = signer->sign(signer, digest, sig);
 	if (rc)
 		return rc;
-	*out = json_pack("{s:s, s:o}", "protected", header64, "signature", bytes(sig, sizeof(sig)));
+	*out = json_pack("{s:s, s:o}", "protected", header64, "signature",
+			 json_strict_new_bytes(sig, sizeof(sig)));
 	return *out ? 0 : -ENOMEM;
 }
 
@@ -372,7 +367,7 @@ void claim_release(struct claim *claim)
 	claim->text = NULL;
 }
 
-/* --- claims.json ------------------------------------------------------------------------------- */
+/* --- claims.json -------------------------------------------------------------------------- */
 
 int claims_init(struct claims *claims, const struct p256_pub *owner)
 {

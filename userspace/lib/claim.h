@@ -66,7 +66,7 @@ int claim_sign_owner(char **out, const struct claim_request *req, struct signer 
 int claim_sign_device(char **out, const char *half, size_t len, const struct claim_request *req,
 		      struct signer *device);
 
-/* Parse and verify both signatures against the keys the claim names. -EBADMSG if anything is off. */
+/* Parse, verify both signatures with the keys the claim names. -EBADMSG if anything is off. */
 int claim_parse(struct claim *claim, const char *text, size_t len);
 void claim_release(struct claim *claim);
 

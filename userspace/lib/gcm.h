@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* AES-128-GCM of a whole text (NIST SP 800-38D), 12-byte nonce, 16-byte tag after the ciphertext. */
+/* AES-128-GCM of a whole text (NIST SP 800-38D): 12-byte nonce, 16-byte tag after the text. */
 #ifndef OWNFRAME_GCM_H
 #define OWNFRAME_GCM_H
 

@@ -17,7 +17,7 @@
 #define HPKE_KEY_LEN   16
 #define HPKE_NONCE_LEN 12
 
-/* What key encapsulation and key schedule (RFC 9180 sections 4.1 and 5.1) give both sides. Secret. */
+/* What KEM and key schedule (RFC 9180 sections 4.1 and 5.1) give both sides. Secret. */
 struct hpke_context {
 	uint8_t key[HPKE_KEY_LEN];
 	uint8_t base_nonce[HPKE_NONCE_LEN];

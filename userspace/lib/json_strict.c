@@ -59,6 +59,13 @@ int json_strict_bytes(const json_t *object, const char *name, void *out, size_t 
 	return 0;
 }
 
+json_t *json_strict_new_bytes(const void *data, size_t n)
+{
+	SCOPE_FREE char *text = base64url_dup(data, n);
+
+	return text ? json_string(text) : NULL;
+}
+
 int json_strict_blob(const json_t *object, const char *name, uint8_t **out, size_t *n, size_t cap)
 {
 	const json_t *v = json_object_get(object, name);

@@ -31,6 +31,8 @@ int json_strict_uint(const json_t *object, const char *name, uint64_t *value);
 int json_strict_bool(const json_t *object, const char *name, bool *value);
 /* Exactly @n bytes as base64url. */
 int json_strict_bytes(const json_t *object, const char *name, void *out, size_t n);
+/* What json_strict_bytes() reads; NULL when out of memory. */
+json_t *json_strict_new_bytes(const void *data, size_t n);
 /* Up to @cap bytes as base64url into new memory (caller frees). */
 int json_strict_blob(const json_t *object, const char *name, uint8_t **out, size_t *n, size_t cap);
 /* A string of 1 to @cap - 1 bytes without NUL, copied. */

@@ -20,7 +20,7 @@ static struct {
 	bool journal;
 } setup = { "ownframe", LOG_LEVEL_INFO, false };
 
-/* $JOURNAL_STREAM is inherited by children whose stderr is elsewhere: systemd.exec(5) says compare. */
+/* Inherited by children whose stderr is elsewhere: systemd.exec(5) says compare. */
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");

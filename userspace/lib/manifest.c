@@ -4,7 +4,6 @@
  * check of every value, since what is read here is trusted by everything that opens clips.
  */
 #include "manifest.h"
-#include "base64url.h"
 #include "json_strict.h"
 #include "scope.h"
 
@@ -32,18 +31,11 @@ const char *manifest_lost_name(enum manifest_lost lost)
 	return lost_names[lost];
 }
 
-/* --- writing ----------------------------------------------------------------------------------- */
-
-static json_t *bytes(const void *data, size_t n)
-{
-	SCOPE_FREE char *text = base64url_dup(data, n);
-
-	return text ? json_string(text) : NULL;
-}
+/* --- writing ------------------------------------------------------------------------------ */
 
 static json_t *sealed(const struct sealed_text *t)
 {
-	return t->data ? bytes(t->data, t->len) : json_null();
+	return t->data ? json_strict_new_bytes(t->data, t->len) : json_null();
 }
 
 static json_t *number(uint64_t n)
@@ -65,11 +57,12 @@ static json_t *recipients_to_json(const struct recipient *r, size_t n)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list,
-				      json_pack("{s:o, s:o, s:o}", "thumbprint",
-						bytes(r[i].thumbprint, sizeof(r[i].thumbprint)),
-						"enc", bytes(r[i].enc, sizeof(r[i].enc)), "key",
-						bytes(r[i].key, sizeof(r[i].key))));
+		json_array_append_new(
+			list,
+			json_pack("{s:o, s:o, s:o}", "thumbprint",
+				  json_strict_new_bytes(r[i].thumbprint, sizeof(r[i].thumbprint)),
+				  "enc", json_strict_new_bytes(r[i].enc, sizeof(r[i].enc)), "key",
+				  json_strict_new_bytes(r[i].key, sizeof(r[i].key))));
 	return complete(list, n);
 }
 
@@ -78,9 +71,10 @@ static json_t *ranges_to_json(const struct manifest_range *r, size_t n)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "off", number(r[i].off),
-						      "len", number(r[i].len), "sha256",
-						      bytes(r[i].sha256, sizeof(r[i].sha256))));
+		json_array_append_new(
+			list, json_pack("{s:o, s:o, s:o}", "off", number(r[i].off), "len",
+					number(r[i].len), "sha256",
+					json_strict_new_bytes(r[i].sha256, sizeof(r[i].sha256))));
 	return complete(list, n);
 }
 
@@ -94,9 +88,10 @@ static json_t *begin(const struct manifest_head *h)
 
 static int add_keys(json_t *o, const struct manifest_head *h)
 {
-	return json_object_set_new(o, "content_kid",
-				   h->has_key ? bytes(h->content_kid, sizeof(h->content_kid))
-					      : json_null()) |
+	return json_object_set_new(
+		       o, "content_kid",
+		       h->has_key ? json_strict_new_bytes(h->content_kid, sizeof(h->content_kid))
+				  : json_null()) |
 	       json_object_set_new(o, "recipients",
 				   h->has_key ? recipients_to_json(h->recipients, h->n_recipients)
 					      : json_null());
@@ -111,7 +106,8 @@ static int add_file(json_t *o, const struct manifest *m)
 		       o, "thumb",
 		       m->has_thumb
 			       ? json_pack("{s:o, s:o}", "size", number(m->thumb_size), "sha256",
-					   bytes(m->thumb_sha256, sizeof(m->thumb_sha256)))
+					   json_strict_new_bytes(m->thumb_sha256,
+								 sizeof(m->thumb_sha256)))
 			       : json_null());
 }
 
@@ -119,7 +115,8 @@ char *manifest_encode(const struct manifest *m)
 {
 	SCOPE_JSON json_t *o = begin(&m->head);
 	int bad = json_object_set_new(o, "prev",
-				      m->has_prev ? bytes(m->prev, sizeof(m->prev)) : json_null());
+				      m->has_prev ? json_strict_new_bytes(m->prev, sizeof(m->prev))
+						  : json_null());
 
 	bad |= add_keys(o, &m->head);
 	bad |= m->lost ? json_object_set_new(o, "lost", json_string(lost_names[m->lost]))
@@ -135,12 +132,13 @@ char *manifest_open_encode(const struct manifest_open *m)
 	SCOPE_JSON json_t *o = begin(&m->head);
 	int bad = add_keys(o, &m->head);
 
-	bad |= json_object_set_new(o, "init_sha256", bytes(m->init_sha256, sizeof(m->init_sha256)));
+	bad |= json_object_set_new(o, "init_sha256",
+				   json_strict_new_bytes(m->init_sha256, sizeof(m->init_sha256)));
 	bad |= json_object_set_new(o, "open", sealed(&m->head.open));
 	return bad ? NULL : json_dumps(o, JSON_COMPACT);
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------ */
 
 static bool is_null(const json_t *o, const char *name)
 {
@@ -401,7 +399,7 @@ void manifest_open_release(struct manifest_open *m)
 	memset(m, 0, sizeof(*m));
 }
 
-/* --- the sealed texts -------------------------------------------------------------------------- */
+/* --- the sealed texts --------------------------------------------------------------------- */
 
 char *clip_open_info_encode(const struct clip_open_info *info)
 {

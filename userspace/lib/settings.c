@@ -65,7 +65,7 @@ struct reading {
 	int rc;
 };
 
-/* --- values ------------------------------------------------------------------------------------ */
+/* --- values ------------------------------------------------------------------------------- */
 
 /* Digits at *@p, moved past them; false if there are none or too many. */
 static bool read_digits(const char **p, uint64_t *v)
@@ -167,7 +167,7 @@ static bool read_value(const struct setting *s, const char *text, void *field)
 	return false;
 }
 
-/* --- faults ------------------------------------------------------------------------------------ */
+/* --- faults ------------------------------------------------------------------------------- */
 
 static void say_expected(struct reading *r)
 {
@@ -207,7 +207,7 @@ static void say_unknown_key(struct reading *r, const char *section, const char *
 	r->rc = -EINVAL;
 }
 
-/* --- lines ------------------------------------------------------------------------------------- */
+/* --- lines -------------------------------------------------------------------------------- */
 
 /* The value is complete: check and store it. */
 static void flush(struct reading *r)
