@@ -123,7 +123,7 @@ static void make_head(struct fixture_clip *c)
 	h->owner = claim->owner_id;
 	h->epoch = claim->epoch;
 	snprintf(h->camera, sizeof(h->camera), "%s", FIXTURE_CAMERA);
-	clip_id_make(&h->clip, FIXTURE_START + (int64_t)c->plan.seq * 60000000, c->plan.seq);
+	clip_id_make(&h->clip, c->plan.start_us, c->plan.seq);
 	h->seq = c->plan.seq;
 	h->has_key = true;
 	memcpy(h->content_kid, c->ck.kid, CONTENT_KID_LEN);
@@ -357,6 +357,8 @@ static void fill_plan(struct fixture_plan *p)
 	p->slices = p->slices ? p->slices : 1;
 	p->duration = p->duration ? p->duration : 9000;
 	p->seq = p->seq ? p->seq : 1;
+	if (!p->start_us)
+		p->start_us = FIXTURE_START + (int64_t)p->seq * 60000000;
 	p->index_blocks = p->index_blocks ? p->index_blocks : 1;
 	while (clip_index_capacity(p->block, p->index_blocks) < p->samples)
 		p->index_blocks++;
