@@ -217,12 +217,34 @@ static void test_flicker(void **state)
 
 	(void)state;
 	scene_open(&s, &plain);
+	scene_still(&s, 4 * FPS);
 	for (int i = 0; i < 30 * FPS; i++) {
 		s.gain = s.gain_right = 1 + 0.1 * sin(i * 2.7);
 		scene_show(&s);
 	}
 	assert_int_equal(s.moving, 0);
 	scene_close(&s);
+}
+
+/* A thing of so little contrast that noise carries it over the threshold now and then, and back. */
+static void test_at_the_threshold(void **state)
+{
+	(void)state;
+	for (double contrast = 1; contrast < 8; contrast += 0.5) {
+		struct motion_config cfg = plain;
+		struct scene s;
+
+		cfg.min_duration_us = 0;
+		scene_open(&s, &cfg);
+		s.noise = 4;
+		scene_still(&s, 4 * FPS);
+		s.square = (struct square) { 96, 96, 64, contrast };
+		scene_still(&s, 2 * FPS);
+		s.moving = 0;
+		scene_still(&s, 20 * FPS);
+		assert_int_equal(s.moving, 0);
+		scene_close(&s);
+	}
 }
 
 static void test_flash(void **state)
@@ -370,6 +392,30 @@ static void test_moving_square_after_a_switch(void **state)
 	scene_close(&s);
 }
 
+/* A street where something moves all the time does not make the detector deaf. */
+static void test_long_motion(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_open(&s, &plain);
+	scene_still(&s, 4 * FPS);
+	s.square = (struct square) { 40, 96, 48, 60 };
+	for (int i = 0; i < 12; i++) {
+		scene_move(&s, FPS, 10, 0);
+		scene_move(&s, FPS, -10, 0);
+	}
+	assert_int_equal(s.events, 1);
+	s.square.size = 0;
+	scene_still(&s, 3 * FPS);
+	assert_false(s.result.moving);
+	s.moving = 0;
+	s.square = (struct square) { 40, 96, 48, 12 };
+	scene_move(&s, 2 * FPS, 5, 0);
+	assert_true(s.moving > FPS);
+	scene_close(&s);
+}
+
 /* What was put down is motion for a moment; taking it away hours later is motion again. */
 static void test_put_down_and_taken_away(void **state)
 {
@@ -391,6 +437,45 @@ static void test_put_down_and_taken_away(void **state)
 	assert_true(s.last_moving > at);
 	assert_true(s.last_moving <= at + 2 * FPS);
 	scene_close(&s);
+}
+
+/*
+ * Pedestrians before a fixed camera, from Debian's opencv-doc, if that is installed: somebody always
+ * walks, so it is one event from the end of learning to the last frame.
+ */
+#define FOOTAGE "/usr/share/doc/opencv-doc/examples/data/vtest.avi"
+
+static void test_footage(void **state)
+{
+	struct frame_format f;
+	struct motion *m;
+	struct motion_result result;
+	SCOPE_FREE uint8_t *data = NULL;
+	unsigned int n = 0, moving = 0, events = 0;
+	bool before = false;
+	FILE *file;
+
+	(void)state;
+	if (access(FOOTAGE, R_OK))
+		skip();
+	file = popen("ffmpeg -v error -i " FOOTAGE " -f rawvideo -pix_fmt yuv420p -", "r");
+	assert_non_null(file);
+	frame_format_init(&f, V4L2_PIX_FMT_YUV420, 768, 576, 768, 768 * 576 * 3 / 2);
+	data = malloc(f.size);
+	m = motion_new(&f, &plain);
+	for (; fread(data, f.size, 1, file); n++) {
+		const struct frame frame = { .data = data, .timestamp_us = (1 + n) * 100000ull };
+
+		motion_feed(m, &frame, &result);
+		moving += result.moving;
+		events += result.moving && !before;
+		before = result.moving;
+	}
+	assert_int_equal(pclose(file), 0);
+	assert_int_equal(n, 795);
+	assert_int_equal(events, 1);
+	assert_true(moving > 760);
+	motion_free(m);
 }
 
 /* --- settings ----------------------------------------------------------------------------------- */
@@ -663,13 +748,16 @@ int main(void)
 		cmocka_unit_test(test_ramp),
 		cmocka_unit_test(test_slow_ramp_of_a_half),
 		cmocka_unit_test(test_flicker),
+		cmocka_unit_test(test_at_the_threshold),
 		cmocka_unit_test(test_flash),
 		cmocka_unit_test(test_light_switch),
 		cmocka_unit_test(test_moving_square),
 		cmocka_unit_test(test_area),
 		cmocka_unit_test(test_moving_square_in_a_ramp),
 		cmocka_unit_test(test_moving_square_after_a_switch),
+		cmocka_unit_test(test_long_motion),
 		cmocka_unit_test(test_put_down_and_taken_away),
+		cmocka_unit_test(test_footage),
 		cmocka_unit_test(test_min_area),
 		cmocka_unit_test(test_sensitivity),
 		cmocka_unit_test(test_min_duration),

@@ -24,9 +24,12 @@
 /* Longer gaps between frames teach no more than this one. */
 #define GAP_MAX_US 1000000u
 
-/* While something moves before it, a block's models must not learn that something. */
-#define BACKGROUND_MOVING_PART 4
-#define DEVIATION_MOVING_PART  16
+/*
+ * While something moves before it, a block must not learn that something as its background, nor its
+ * coming and going as noise: a minute of it makes the block half as sensitive, no less.
+ */
+#define BACKGROUND_MOVING_PART 16
+#define DEVIATION_MOVING_PART  64
 
 #define DEVIATION_START LEVEL
 /* More of the picture than this changed at once: nothing moved, it is another picture. */
@@ -48,7 +51,7 @@ static const struct threshold {
 struct block {
 	int32_t background; /* mean, slow; model */
 	int32_t deviation; /* mean distance from it while nothing moves, slow; model */
-	int32_t rest; /* distance from the background at which it rests, fast; model */
+	int32_t rest; /* distance from the background of late, fast; model */
 	uint32_t rest_us; /* for how long it has rested there */
 	bool left; /* it has left the background */
 	bool watched;
@@ -360,13 +363,16 @@ static void pace_set(struct pace *pace, uint64_t us)
 	pace->rest = weight(pace->us, REST_US);
 }
 
-/* Has the block, @away levels from its background, left it? For how long has it rested there? */
+/*
+ * Has the block, @away levels from its background, left it? For how long has it rested there? What
+ * leaves slowly, with the rest at its heels, is a change of light: it never stops resting.
+ */
 static void block_locate(struct block *b, int32_t away, int32_t limit, const struct pace *pace)
 {
-	if (abs(away) <= (b->left ? limit / 2 : limit)) {
-		b->left = false;
-	} else if (!b->left || abs(away - b->rest / 256) > limit) {
-		b->left = true;
+	bool left = abs(away) > (b->left ? limit / 2 : limit);
+	int32_t jump = abs(away - b->rest / 256);
+
+	if (jump > (left != b->left ? limit / 2 : limit)) {
 		b->rest = MODEL(away);
 		b->rest_us = 0;
 	} else {
@@ -374,19 +380,23 @@ static void block_locate(struct block *b, int32_t away, int32_t limit, const str
 		if (b->rest_us < SETTLE_US)
 			b->rest_us += pace->us;
 	}
+	b->left = left;
 }
 
-static void block_learn(struct block *b, int32_t mean, int32_t away, int32_t limit, bool active,
+/* The noise is taken about the level of the moment: a background that is off is no noise. */
+static void block_learn(struct block *b, int32_t away, int32_t limit, int32_t change, bool active,
 			const struct pace *pace)
 {
-	int32_t noise = abs(b->left && !active ? away - b->rest / 256 : away);
+	int32_t noise = abs(active ? away : away - b->rest / 256);
 
-	if (active && noise > 2 * limit)
-		noise = 2 * limit;
+	if (active && noise > limit)
+		noise = limit;
 	approach(&b->deviation, MODEL(noise),
 		 active ? pace->deviation / DEVIATION_MOVING_PART : pace->deviation);
-	approach(&b->background, MODEL(mean),
-		 active ? pace->background / BACKGROUND_MOVING_PART : pace->background);
+	b->background += (int64_t)MODEL(away) *
+			 (active ? pace->background / BACKGROUND_MOVING_PART : pace->background) /
+			 65536;
+	b->background += (int64_t)MODEL(change) * pace->background / 65536;
 }
 
 /* Judge one block, of mean @mean, and learn from it. True if it moves. */
@@ -394,19 +404,21 @@ static bool block_step(struct block *b, int32_t mean, const struct light *light,
 		       const struct threshold *threshold, const struct pace *pace)
 {
 	int32_t background = b->background / 256;
-	int32_t away = mean - background - light_change(light, background);
+	int32_t change = light_change(light, background);
+	int32_t away = mean - background - change;
 	int32_t limit = threshold->floor + (int64_t)b->deviation * threshold->deviations / MODEL(4);
 	bool active;
 
 	block_locate(b, away, limit, pace);
 	active = b->left && b->rest_us < SETTLE_US;
-	block_learn(b, mean, away, limit, active, pace);
+	block_learn(b, away, limit, change, active, pace);
 	return active;
 }
 
 static void block_adopt(struct block *b, int32_t mean)
 {
 	b->background = MODEL(mean);
+	b->rest = 0;
 	b->left = false;
 }
 
