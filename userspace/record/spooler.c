@@ -211,7 +211,7 @@ static int seal_open(struct spooler *s, struct clip *clip)
 	struct sealed_text *open = &clip->head.open;
 	SCOPE_FREE char *text = NULL;
 
-	strncpy(info.camera_name, s->camera_name, sizeof(info.camera_name) - 1);
+	memcpy(info.camera_name, s->camera_name, sizeof(info.camera_name));
 	read_boot_id(info.boot_id);
 	h264_codec_string(info.codec, &clip->params);
 	text = clip_open_info_encode(&info);
@@ -558,8 +558,8 @@ int spooler_init(struct spooler *s, const struct spooler_setup *setup)
 		.spool = setup->spool,
 		.device = setup->device,
 		.spool_key = setup->spool_key,
-		.camera_name = setup->camera_name,
 	};
+	strncpy(s->camera_name, setup->camera_name, sizeof(s->camera_name) - 1);
 	strncpy(s->camera, setup->camera, sizeof(s->camera) - 1);
 	mailbox_init(&s->jobs, false);
 	ret = claim_load(s);

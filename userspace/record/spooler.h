@@ -30,7 +30,7 @@ struct spooler {
 	struct spool *spool;
 	struct spooler_device *device;
 	const uint8_t *spool_key;
-	const char *camera_name;
+	char camera_name[128];
 	char camera[MANIFEST_CAMERA_LEN + 1];
 	/* The thread's own, once it runs. */
 	bool claimed;
