@@ -5,6 +5,15 @@
 # Sources are found by wildcard: a new file in userspace/*/, kmod/ (and Kbuild), tests/unit/ or
 # tests/vm/ is built without a change here. All output is below $(BUILD).
 #
+#	make		programs, module, tests
+#	make demo	a clip from camera to owner, in the test machine
+#	make check	all tests; check-unit: those that run here, check-vm: in the test machine
+#	make lint	what tools can say about the sources; lint-tidy: the slowest of them, apart
+#	make install	DESTDIR=, PREFIX=/usr; with the module's source for DKMS; install-dkms: only that
+#	make deps	install the Debian packages that all this needs (file deps)
+#	make clean
+#
+#	T=name		check-unit, check-vm: only that test
 #	V=1		show the commands
 #	BUILD=folder	build there (default: build)
 #	KDIR=folder	build the module for this kernel (default: the test machine's)
@@ -104,11 +113,9 @@ $(BUILD)/kernel:
 	$(Q)mkdir -p $(@D)
 	$(Q)folder=$$(tests/vm/kernel) && ln -sfn "$$folder" $@
 
-ifdef KDIR
-modules:
-else
-KDIR = $(wildcard $(BUILD)/kernel/lib/modules/*/build)
-modules: $(BUILD)/kernel
+ifndef KDIR
+headers := $(BUILD)/kernel
+KDIR = $(BUILD)/kernel/lib/modules/$$(cat $(BUILD)/kernel/release)/build
 endif
 
 # Kbuild writes beside its sources, so it gets a tree of links to them: (folder, sources, module).
@@ -121,13 +128,11 @@ define kbuild
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 endef
 
-modules:
-ifneq ($(wildcard Kbuild),)
+modules: $(headers)
 	$(call kbuild,$(BUILD)/kmod,Kbuild dkms.conf kmod include,ownframe)
-endif
 
 # What the test machine's own test needs.
-rig-module: $(BUILD)/kernel
+rig-module: $(headers)
 	$(call kbuild,$(BUILD)/tests/vm/rig,tests/vm/rig/Kbuild tests/vm/rig/provoke.c,provoke)
 
 # --- tests -------------------------------------------------------------------------------------
@@ -162,9 +167,136 @@ $(B)/tests/vm/bin/%: $(B)/obj/tests/vm/bin/%.o $(vm_lib) $(archives) $(lib)
 $(B)/tests/vm/%: $(B)/obj/tests/vm/t/%.o $(vm_lib) $(archives) $(lib)
 	$(call link_test,-lm)
 
+# Programs that tests/interop/*.sh call.
+interop_programs := $(patsubst %.c,$(B)/%,$(wildcard tests/interop/*.c))
+$(B)/obj/tests/interop/%.o: includes += -Itests/unit
+$(B)/tests/interop/%: $(B)/obj/tests/interop/%.o $(unit_lib) $(archives) $(lib)
+	$(call link_test,-lcmocka -lm)
+interop-programs: $(interop_programs)
+
+# Other people's implementations to check ours against.
+interop_modules := $(BUILD)/interop/node_modules/.package-lock.json
+$(interop_modules): $(wildcard tests/interop/package*.json)
+	$(call say,NPM,$(@D))
+	$(Q)mkdir -p $(BUILD)/interop
+	$(Q)cp $^ $(BUILD)/interop/
+	$(Q)cd $(BUILD)/interop && npm ci --silent --no-audit --no-fund --ignore-scripts
+	$(Q)touch $@
+
+# T=name limits check-unit and check-vm to that test.
+native_tests := $(patsubst tests/unit/%.c,$(BUILD)/san/tests/unit/%,$(wildcard tests/unit/test_*.c)) \
+	$(wildcard tests/interop/*.sh)
+native_tests := $(if $(T),$(foreach t,$(T),$(filter %/$(t) %/$(t).sh,$(native_tests))),$(native_tests))
+jobs := $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
+check: deps
+	+$(Q)tests/check check-unit check-vm
+
+check-unit: deps
+	+$(Q)$(MAKE) $(jobs) SAN=1 programs unit-tests interop-programs
+ifneq ($(wildcard tests/interop/package-lock.json),)
+	+$(Q)$(MAKE) $(interop_modules)
+endif
+	$(Q)tests/native $(native_tests)
+
 check-vm: deps
-	$(Q)$(MAKE) all
+	+$(Q)$(MAKE) $(jobs) all
 	$(Q)tests/vm/run $(T)
+
+ifneq ($(wildcard demo/run.sh),)
+demo: deps
+	+$(Q)$(MAKE) $(jobs) all
+	$(Q)demo/run.sh
+endif
+
+# --- lint --------------------------------------------------------------------------------------
+
+lint_c := $(sort $(wildcard userspace/*/*.[ch] tests/unit/*.[ch] tests/interop/*.[ch] \
+	tests/vm/t/*.c tests/vm/bin/*.c tests/vm/lib/*.[ch]))
+lint_kernel := $(sort $(wildcard kmod/*.[ch] include/uapi/linux/*.h tests/vm/rig/*.c))
+lint_shell = $(shell grep -rlE '^#!.*\b(ba)?sh$$' .ci deps demo docs systemd tests udev 2>/dev/null | \
+	grep -v /node_modules/)
+lint_flags = -std=gnu11 $(defines) $(includes) $(test_includes) -Itests/unit $(package_cflags)
+lints := format checkpatch sparse cppcheck shell spelling man licence
+
+# All of them, also when one finds something.
+lint: deps
+	+$(Q)$(MAKE) -k $(addprefix lint-,$(lints))
+
+lint-format:
+	$(call say,LINT,clang-format)
+	$(Q)clang-format --dry-run -Werror $(lint_c)
+
+# kmod/compat.h compares versions and names itself; that is what it is for.
+checkpatch_ignore := LINUX_VERSION_CODE,CONSTANT_COMPARISON,EMBEDDED_FILENAME
+
+lint-checkpatch:
+	$(call say,LINT,checkpatch)
+	$(Q)tests/checkpatch --no-tree --strict --terse --show-types --no-summary --quiet \
+		--max-line-length=100 --ignore "$(checkpatch_ignore)" -f $(lint_kernel)
+
+# In a tree of its own: sparse sees only what is compiled.
+lint-sparse: $(headers)
+	$(call say,LINT,sparse)
+	$(Q)rm -rf $(BUILD)/lint-kmod && mkdir -p $(BUILD)/lint-kmod
+	$(Q)cp -rs $(CURDIR)/Kbuild $(CURDIR)/kmod $(CURDIR)/include $(BUILD)/lint-kmod/
+	+$(Q)$(MAKE) -s -C $(KDIR) M=$(BUILD)/lint-kmod W=1 C=1 KCFLAGS=-Werror \
+		CONFIG_DEBUG_INFO_BTF_MODULES= modules 2>&1 | tee $(BUILD)/lint-kmod/log
+	$(Q)! grep -q 'warning:\|error:' $(BUILD)/lint-kmod/log
+
+lint-cppcheck:
+	$(call say,LINT,cppcheck)
+	$(Q)cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr \
+		--suppress=missingIncludeSystem --error-exitcode=1 -D__GNUC__ $(defines) $(includes) \
+		$(filter userspace/%.c,$(lint_c))
+
+# Not part of lint: it takes minutes.
+lint-tidy: $(addprefix lint-tidy/,$(filter %.c,$(lint_c)))
+lint-tidy/%:
+	$(call say,TIDY,$*)
+	$(Q)clang-tidy --quiet $* -- $(lint_flags) 2>/dev/null
+
+lint-shell:
+	$(call say,LINT,shellcheck)
+	$(Q)shellcheck $(lint_shell)
+
+lint-spelling:
+	$(call say,LINT,codespell)
+	$(Q)git ls-files -z | xargs -0 codespell
+
+lint-man:
+	$(call say,LINT,mandoc)
+	$(Q)mandoc -T lint -W warning $(wildcard docs/man/*.[1-9])
+
+lint-licence:
+	$(call say,LINT,SPDX)
+	$(Q)! git ls-files '*.c' '*.h' '*.sh' Makefile Kbuild '*.rules' '*.service' $(lint_shell) | \
+		xargs grep -L SPDX-License-Identifier: | grep .
+
+# --- install -----------------------------------------------------------------------------------
+
+install_to = $(if $(2),install -d $(DESTDIR)$(1) && install -m $(3) $(2) $(DESTDIR)$(1)/)
+
+install: programs
+	$(Q)$(call install_to,$(PREFIX)/bin,$(binaries),755)
+	$(Q)$(call install_to,$(PREFIX)/lib/udev/rules.d,$(wildcard udev/*.rules),644)
+	$(Q)$(call install_to,$(PREFIX)/lib/systemd/system,$(wildcard systemd/*.service systemd/*.socket \
+		systemd/*.target systemd/*.timer systemd/*.path systemd/*.slice),644)
+	$(Q)$(foreach kind,sysusers tmpfiles,$(foreach f,$(wildcard systemd/*.$(kind)),\
+		install -D -m 644 $(f) \
+			$(DESTDIR)$(PREFIX)/lib/$(kind).d/$(basename $(notdir $(f))).conf;))
+	$(Q)$(foreach n,1 2 3 4 5 6 7 8,\
+		$(if $(wildcard docs/man/*.$(n)),\
+			$(call install_to,$(PREFIX)/share/man/man$(n),$(wildcard docs/man/*.$(n)),644);))
+	$(Q)$(call install_to,$(PREFIX)/share/doc/ownframe/examples,$(wildcard docs/examples/*),644)
+	$(Q)$(call install_to,$(PREFIX)/include/linux,include/uapi/linux/ownframe.h,644)
+	$(Q)$(MAKE) install-dkms
+
+# DKMS looks nowhere but in /usr/src.
+install-dkms:
+	$(Q)$(call install_to,/usr/src/ownframe-$(VERSION),Kbuild dkms.conf,644)
+	$(Q)$(call install_to,/usr/src/ownframe-$(VERSION)/kmod,$(wildcard kmod/*.[ch]),644)
+	$(Q)$(call install_to,/usr/src/ownframe-$(VERSION)/include/uapi/linux,$(wildcard include/uapi/linux/*.h),644)
 
 clean:
 	$(Q)rm -rf $(BUILD)
@@ -196,6 +328,10 @@ deps:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all programs modules rig-module tests unit-tests check-vm clean deps
+help:
+	@sed -n 's/^#\t//p' Makefile
+
+.PHONY: all programs modules rig-module tests unit-tests interop-programs check check-unit check-vm \
+	demo lint $(addprefix lint-,$(lints) tidy) install install-dkms clean deps help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -26,7 +26,7 @@ static int __init provoke_init(void)
 	if (!strcmp(what, "warn")) {
 		WARN(1, "provoked\n");
 	} else if (!strcmp(what, "oops")) {
-		*(volatile int *)8 = 0;
+		WRITE_ONCE(*(int *)8, 0);
 	} else if (!strcmp(what, "stop")) {
 		/* Every processor, without interrupts: not even the watchdogs run. */
 		smp_call_function(spin, NULL, 0);
