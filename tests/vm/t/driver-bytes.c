@@ -38,6 +38,26 @@ static void check_fresh(void)
 	}
 }
 
+/* What a process still maps stays its own, also where it has not yet looked. */
+static void check_kept(void)
+{
+	struct v4l2_requestbuffers request = { .type = capture, .memory = V4L2_MEMORY_MMAP };
+	struct stream feed, view;
+
+	feed_start(&feed, "front", V4L2_PIX_FMT_GREY, 128, 64);
+	watch(&view, 1);
+	stream_queue_all(&view);
+	stream_on(&view);
+	feed_frame(&feed, 3);
+	stream_dequeue(&view);
+	stream_off(&view);
+	CHECK(xioctl(view.fd, VIDIOC_REQBUFS, &request) == 0);
+	CHECK(frame_number(view.buffers[0].start) == 3);
+	CHECK(frame_intact(view.buffers[0].start, view.pix.sizeimage));
+	close(feed.fd);
+	close(view.fd);
+}
+
 /* A compressed frame has any length. What follows it is as it was. */
 static void check_tail(void)
 {
@@ -128,6 +148,7 @@ int main(void)
 {
 	camera_load("front");
 	check_fresh();
+	check_kept();
 	check_tail();
 	check_padding(V4L2_PIX_FMT_NV12, 96);
 	check_padding(V4L2_PIX_FMT_YUV420, 80);

@@ -75,6 +75,10 @@ static void check_pinned(void)
 	buffer.m.userptr = (unsigned long)check_pinned & ~4095ul;
 	buffer.length = frame;
 	CHECK_ERRNO(xioctl(fd, VIDIOC_QBUF, &buffer), EFAULT);
+	/* Nor is more pinned than a frame needs. */
+	buffer.m.userptr = (unsigned long)memory;
+	buffer.length = length + 1;
+	CHECK_ERRNO(xioctl(fd, VIDIOC_QBUF, &buffer), EINVAL);
 	close(fd);
 	free(memory);
 }

@@ -90,9 +90,10 @@ int main(void)
 	camera_load("front");
 	CHECK(pipe(said) == 0 && pipe(told) == 0);
 	feed_start(&feed, "front", V4L2_PIX_FMT_GREY, 160, 120);
+	stopped = process_start(is_stopped, NULL);
+	feed_await_consumers(feed.fd, 1); /* so that frames come to it first */
 	first = process_start(goes_on, NULL);
 	second = process_start(goes_on, NULL);
-	stopped = process_start(is_stopped, NULL);
 	feed_await_consumers(feed.fd, 3);
 	while (number < BEFORE) {
 		feed_both(&feed, &number);
