@@ -39,6 +39,7 @@ struct device {
 	struct spooler_device spooler;
 	struct signer signer;
 	atomic_bool deaf; /* signs nothing */
+	atomic_bool slow; /* takes its time */
 	atomic_bool unclaimed;
 	_Atomic uint64_t epoch;
 	char *claims[2]; /* texts, of FIXTURE_EPOCH and the next */
@@ -84,6 +85,8 @@ static int device_sign(struct signer *signer, const uint8_t digest[P256_DIGEST_L
 static int device_epoch(struct spooler_device *dev, uint64_t *epoch)
 {
 	(void)dev;
+	while (atomic_load(&device.slow))
+		usleep(1000);
 	*epoch = atomic_load(&device.epoch);
 	return atomic_load(&device.deaf) ? -EIO : 0;
 }
@@ -248,6 +251,7 @@ static int enter(void **state)
 	(void)state;
 	rig = (struct rig){ .dir = fixture_dir_make(), .tick_op.done = on_tick };
 	atomic_store(&device.deaf, false);
+	atomic_store(&device.slow, false);
 	atomic_store(&device.unclaimed, false);
 	atomic_store(&device.epoch, FIXTURE_EPOCH);
 	make_config();
@@ -323,6 +327,32 @@ static void film(unsigned int frames, bool moving)
 		rig.t_us += FRAME_US;
 		turn();
 	}
+}
+
+/* The same as a camera does it, which waits for nobody: what cannot be kept is lost. */
+static void film_live(unsigned int frames, bool moving)
+{
+	int slot = footage_spare(&rig.footage);
+
+	assert_true(slot >= 0);
+	for (unsigned int i = 0; i < frames; i++) {
+		int spare = footage_spare(&rig.footage);
+		struct frame frame = {
+			.data = rig.arena.slots[slot],
+			.slot = (uint32_t)slot,
+			.sequence = rig.n,
+			.timestamp_us = rig.t_us,
+		};
+
+		draw(frame.data, moving ? (int)(rig.n * 8 % (WIDTH - 64)) : -1);
+		footage_frame(&rig.footage, &frame, spare >= 0);
+		if (spare >= 0)
+			slot = spare;
+		rig.n++;
+		rig.t_us += FRAME_US;
+		turn();
+	}
+	arena_give(&rig.arena, (uint32_t)slot);
 }
 
 /* An event of so many moving frames, and stillness until its clip has ended. */
@@ -546,6 +576,33 @@ static void a_tpm_that_does_not_answer_only_delays(void **state)
 	}
 }
 
+static void a_tpm_that_is_slower_than_the_backlog_costs_frames(void **state)
+{
+	struct clip_report report;
+	struct clip_opened opened;
+	uint64_t first;
+
+	(void)state;
+	film(LEARN, false);
+	atomic_store(&device.slow, true);
+	first = rig.t_us - FPS * FRAME_US;
+	film_live(300, true);
+	assert_int_equal(rig.status.captured, rig.n); /* the camera went on */
+	assert_true(rig.status.dropped > 100);
+	atomic_store(&device.slow, false);
+	TURN_UNTIL(rig.footage.clip->opened);
+	film(40, false);
+	wait_closed();
+	verify(0, &report, &opened);
+	assert_int_equal(opened.private.dropped, rig.status.dropped);
+	/* What is not in the clip is counted in it. */
+	assert_int_equal(opened.private.samples + opened.private.dropped,
+			 (uint64_t)(opened.private.end_us - opened.open.start_us) / FRAME_US + 1);
+	assert_true(opened.private.samples > 30);
+	assert_int_equal(opened.open.boot_monotonic_us, first);
+	clip_report_release(&report);
+}
+
 static void what_was_not_signed_is_recovered_at_the_next_start(void **state)
 {
 	struct clip_report report;
@@ -675,6 +732,7 @@ int main(void)
 		T(events_make_a_chain),
 		T(a_long_event_is_split_without_a_gap),
 		T(a_tpm_that_does_not_answer_only_delays),
+		T(a_tpm_that_is_slower_than_the_backlog_costs_frames),
 		T(what_was_not_signed_is_recovered_at_the_next_start),
 		T(without_a_claim_there_is_no_clip),
 		T(a_claim_that_ends_ends_the_open_clip),

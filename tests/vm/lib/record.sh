@@ -7,7 +7,8 @@
 #	device_claimed		identity in the usual place, claimed by $owner; both live as long as
 #				the machine, as its TPM does
 #	camera_still, camera_moves	what vivid shows
-#	record_config DEVICE [LINES]	$record_conf: 1 s pre-roll, post-roll and merge gap
+#	record_config DEVICE [LINES]	$record_conf: 1 s pre-roll, post-roll and merge gap; an area
+#				that vivid's bars have when they move, and not while they come to rest
 #	record_start		its log is $record_log, its process $record, spool $spool
 #	await_frames N		captured since then
 #	clips STATE		folders of the clips in open, ready, sent, quarantine
@@ -57,6 +58,7 @@ record_config()
 		preallocate = 4MiB
 		[motion]
 		learn = 1s
+		area = 10%
 		[memory]
 		encoder_backlog = 10s
 		[encode]
