@@ -140,7 +140,8 @@ rig-module: $(headers)
 test_includes := -Iuserspace -Itests/vm/lib
 unit_tests := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 vm_tests := $(patsubst tests/vm/t/%.c,$(B)/tests/vm/%,$(wildcard tests/vm/t/*.c))
-vm_programs := $(patsubst tests/vm/bin/%.c,$(B)/tests/vm/bin/%,$(wildcard tests/vm/bin/*.c))
+vm_programs := $(patsubst tests/vm/bin/%.c,$(B)/tests/vm/bin/%,$(wildcard tests/vm/bin/*.c)) \
+	$(patsubst tests/vm/preload/%.c,$(B)/tests/vm/bin/%.so,$(wildcard tests/vm/preload/*.c))
 unit_lib := $(B)/tests/unit/fixtures.a
 vm_lib := $(B)/tests/vm/lib.a
 
@@ -164,6 +165,12 @@ $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(unit_lib) $(archives) $(lib)
 	$(call link_test,-lcmocka -lm)
 $(B)/tests/vm/bin/%: $(B)/obj/tests/vm/bin/%.o $(vm_lib) $(archives) $(lib)
 	$(call link_test,-lm)
+# What a test puts between a program and its libraries (LD_PRELOAD).
+$(B)/obj/tests/vm/preload/%.o: hardening := -fPIC
+$(B)/tests/vm/bin/%.so: $(B)/obj/tests/vm/preload/%.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -shared $(LDFLAGS) -o $@ $< $(all_libs)
 $(B)/tests/vm/%: $(B)/obj/tests/vm/t/%.o $(vm_lib) $(archives) $(lib)
 	$(call link_test,-lm)
 
@@ -212,7 +219,7 @@ endif
 # --- lint --------------------------------------------------------------------------------------
 
 lint_c := $(sort $(wildcard userspace/*/*.[ch] tests/unit/*.[ch] tests/interop/*.[ch] \
-	tests/vm/t/*.c tests/vm/bin/*.c tests/vm/lib/*.[ch]))
+	tests/vm/t/*.c tests/vm/bin/*.c tests/vm/preload/*.c tests/vm/lib/*.[ch]))
 lint_kernel := $(sort $(wildcard kmod/*.[ch] include/uapi/linux/*.h tests/vm/rig/*.c))
 lint_shell = $(shell grep -rlE '^#!.*\b(ba)?sh$$' .ci deps demo docs systemd tests udev 2>/dev/null | \
 	grep -v /node_modules/)
