@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#define SECOND	 UINT64_C(1000000)
-#define FLEET	 10000
-#define CAP	 900 /* seconds */
-#define OUTAGE	 7200 /* seconds */
+#define SECOND UINT64_C(1000000)
+#define FLEET  10000
+#define CAP    900 /* seconds */
+#define OUTAGE 7200 /* seconds */
 
 /* xorshift64*: the same fleet at every run. */
 static uint64_t next_random(uint64_t *state)

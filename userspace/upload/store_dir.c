@@ -208,9 +208,6 @@ static enum store_result write_part(const struct store *s, const struct object *
 	SCOPE_CLOSE int to = -1;
 	ssize_t n = CHUNK;
 
-	/* Left by an attempt that was killed. */
-	if (unlinkat(o->dir, o->part, 0) && errno != ENOENT)
-		return trouble(o, "write");
 	to = openat(o->dir, o->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (to < 0)
 		return trouble(o, "write");
@@ -262,6 +259,9 @@ enum store_result store_put(struct store *s, const char *key, int fd, char why[S
 
 	if (result == STORE_DONE)
 		result = descend(&o);
+	/* Left by an attempt that was killed. */
+	if (result == STORE_DONE && unlinkat(o.dir, o.part, 0) && errno != ENOENT)
+		result = trouble(&o, "write");
 	if (result == STORE_DONE) {
 		if (!fstatat(o.dir, o.name, &st, AT_SYMLINK_NOFOLLOW))
 			result = compare(s, &o, fd);
