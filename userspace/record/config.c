@@ -283,9 +283,10 @@ static void log_arithmetic(const struct config *cfg, const struct config_stream 
 		  cfg->path, (double)cfg->pre_roll / SECOND, pre, frames_in(s, cfg->encoder_backlog),
 		  s->buffers, mib(size), s->format->width, s->format->height, plan->n_runs,
 		  mib(plan->run_size), mib(total));
+	fit = fit * s->fps_den * 10 / s->fps_num; /* tenths of a second, rounded down */
 	if (fit)
-		log_error("%s: pre_roll up to %.1fs would fit", cfg->path,
-			  (double)fit * s->fps_den / s->fps_num);
+		log_error("%s: pre_roll up to %" PRIu64 ".%" PRIu64 "s would fit", cfg->path, fit / 10,
+			  fit % 10);
 	else
 		log_error("%s: no pre_roll would fit: encoder_backlog, write_backlog or the picture "
 			  "must be smaller",
