@@ -63,10 +63,11 @@ static void pieces_are_apart_and_aligned(void **state)
 
 static void no_piece_lies_across_two_regions(void **state)
 {
-	const struct arena_plan plan = {
-		.slot_size = 200 * MIB, .n_slots = 5, .run_size = 100 * MIB, .n_runs = 1,
-		.align = 4096
-	};
+	const struct arena_plan plan = { .slot_size = 200 * MIB,
+					 .n_slots = 5,
+					 .run_size = 100 * MIB,
+					 .n_runs = 1,
+					 .align = 4096 };
 	struct arena a;
 
 	(void)state;
@@ -148,10 +149,12 @@ static const struct frame_format vga = {
 	.fourcc = V4L2_PIX_FMT_NV12, .width = 640, .height = 480, .stride = 640, .size = 460800
 };
 
-static const struct config_stream stream = {
-	.format = &vga, .fps_num = 30000, .fps_den = 1001, .sample_max = 720000, .block = 4096,
-	.buffers = 4
-};
+static const struct config_stream stream = { .format = &vga,
+					     .fps_num = 30000,
+					     .fps_den = 1001,
+					     .sample_max = 720000,
+					     .block = 4096,
+					     .buffers = 4 };
 
 static const struct config usual = {
 	.path = "front.conf",

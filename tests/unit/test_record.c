@@ -112,8 +112,8 @@ static void claim_again(void)
 
 	memcpy(req.prev, first->payload_sha256, sizeof(req.prev));
 	device.claims[0] = strdup(first->text);
-	FIXTURE_NEED(!claim_sign_owner(&half, &req, &people.owner_signer.signer,
-				       first->recipients, first->n_recipients));
+	FIXTURE_NEED(!claim_sign_owner(&half, &req, &people.owner_signer.signer, first->recipients,
+				       first->n_recipients));
 	FIXTURE_NEED(!claim_sign_device(&device.claims[1], half, strlen(half), &req,
 					&people.device_signer.signer));
 	FIXTURE_NEED(!claims_add(&people.claims, device.claims[1], strlen(device.claims[1])));
@@ -128,7 +128,7 @@ static int enter_all(void **state)
 	claim_again();
 	device.signer.pub = people.device_signer.signer.pub;
 	device.signer.sign = device_sign;
-	device.spooler = (struct spooler_device){ &device.signer, device_epoch, device_claim };
+	device.spooler = (struct spooler_device) { &device.signer, device_epoch, device_claim };
 	return 0;
 }
 
@@ -155,7 +155,7 @@ static void on_tick(struct ring_op *op, int res, unsigned int flags)
 static void turn(void)
 {
 	if (!rig.ticking) {
-		rig.tick = (struct __kernel_timespec){ .tv_nsec = 5000000 };
+		rig.tick = (struct __kernel_timespec) { .tv_nsec = 5000000 };
 		ring_timeout(&rig.ring, &rig.tick_op, &rig.tick);
 		rig.ticking = true;
 	}
@@ -163,13 +163,13 @@ static void turn(void)
 	desk_read(&rig.desk);
 }
 
-#define TURN_UNTIL(cond)                            \
-	do {                                        \
-		time_t end_ = time(NULL) + 60;      \
-		while (!(cond)) {                   \
+#define TURN_UNTIL(cond)                                \
+	do {                                            \
+		time_t end_ = time(NULL) + 60;          \
+		while (!(cond)) {                       \
 			assert_true(time(NULL) < end_); \
-			turn();                     \
-		}                                   \
+			turn();                         \
+		}                                       \
 	} while (0)
 
 static void start_spooler(void)
@@ -199,10 +199,13 @@ static void start_stream(void)
 	config_encoder(&rig.cfg, FPS, 1, &enc);
 	rig.encoder = encoder_new(&rig.format, &enc);
 	assert_non_null(rig.encoder);
-	*f = (struct footage){
+	*f = (struct footage) {
 		.cfg = &rig.cfg,
-		.stream = { .format = &rig.format, .fps_num = FPS, .fps_den = 1,
-			    .sample_max = encoder_sample_max(rig.encoder), .buffers = 4 },
+		.stream = { .format = &rig.format,
+			    .fps_num = FPS,
+			    .fps_den = 1,
+			    .sample_max = encoder_sample_max(rig.encoder),
+			    .buffers = 4 },
 		.arena = &rig.arena,
 		.coder = &rig.coder,
 		.spooler = &rig.spooler,
@@ -249,7 +252,7 @@ static int enter(void **state)
 	char path[512];
 
 	(void)state;
-	rig = (struct rig){ .dir = fixture_dir_make(), .tick_op.done = on_tick };
+	rig = (struct rig) { .dir = fixture_dir_make(), .tick_op.done = on_tick };
 	atomic_store(&device.deaf, false);
 	atomic_store(&device.slow, false);
 	atomic_store(&device.unclaimed, false);
@@ -259,9 +262,8 @@ static int enter(void **state)
 	assert_int_equal(spool_open(&rig.spool, path), 0);
 	assert_int_equal(ring_init(&rig.ring, 64), 0);
 	status_init(&rig.status, NULL);
-	assert_int_equal(desk_init(&rig.desk, &rig.ring, people.spool_key, &rig.spooler,
-				   &rig.status),
-			 0);
+	assert_int_equal(
+		desk_init(&rig.desk, &rig.ring, people.spool_key, &rig.spooler, &rig.status), 0);
 	start_spooler();
 	start_stream();
 	rig.t_us = now_us();

@@ -72,8 +72,7 @@ static void put_clip(const struct fixture_people *who, enum spool_state state, u
 	char path[512];
 
 	fixture_clip_make(&clip, who, &plan);
-	snprintf(path, sizeof(path), "%s/%s/%s", dir, names[state],
-		 clip.manifest.head.clip.text);
+	snprintf(path, sizeof(path), "%s/%s/%s", dir, names[state], clip.manifest.head.clip.text);
 	if (open)
 		fixture_clip_save_open(&clip, path);
 	else
@@ -117,9 +116,9 @@ static void a_move_replaces_nothing(void **state)
 	assert_int_equal(mkdirat(spool.state[SPOOL_STATE_READY], id.text, 0770), 0);
 	assert_int_equal(spool_clip_move(&spool, id.text, SPOOL_STATE_OPEN, SPOOL_STATE_READY),
 			 -EEXIST);
-	assert_int_equal(spool_clip_move(&spool, id_of(2).text, SPOOL_STATE_OPEN,
-					 SPOOL_STATE_READY),
-			 -ENOENT);
+	assert_int_equal(
+		spool_clip_move(&spool, id_of(2).text, SPOOL_STATE_OPEN, SPOOL_STATE_READY),
+		-ENOENT);
 }
 
 static void a_clip_being_written_is_not_adopted(void **state)

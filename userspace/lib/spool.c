@@ -49,7 +49,7 @@ static int open_folder(int dirfd, const char *name, mode_t mode)
 
 int spool_open(struct spool *s, const char *path)
 {
-	*s = (struct spool){ .fd = -1, .state = { -1, -1, -1, -1 } };
+	*s = (struct spool) { .fd = -1, .state = { -1, -1, -1, -1 } };
 	s->fd = open_folder(AT_FDCWD, path, 0750);
 	if (s->fd < 0) {
 		log_error("%s: cannot open the spool: %s", path, strerror(-s->fd));
@@ -75,7 +75,7 @@ void spool_close(struct spool *s)
 			close(s->state[i]);
 	if (s->fd >= 0)
 		close(s->fd);
-	*s = (struct spool){ .fd = -1, .state = { -1, -1, -1, -1 } };
+	*s = (struct spool) { .fd = -1, .state = { -1, -1, -1, -1 } };
 }
 
 int spool_block(const struct spool *s, uint32_t *block)
@@ -367,7 +367,7 @@ static int chain_load(struct chain *c, const struct spool *s, const char *camera
 		   prev) != 4)
 		return -EBADMSG;
 	if (e != epoch) {
-		*c = (struct chain){ 0 };
+		*c = (struct chain) { 0 };
 		return 0;
 	}
 	c->has_prev = c->signed_seq;

@@ -16,18 +16,13 @@
 
 #define HUGE_PAGE (2ull << 20)
 
-static size_t round_up(size_t n, size_t to)
-{
-	return (n + to - 1) / to * to;
-}
-
 /* Where a piece of @size bytes goes, at @at or, if it would cross, at the next region. */
 static size_t place(size_t *at, size_t size)
 {
 	size_t here = *at;
 
 	if (here / ARENA_REGION != (here + size - 1) / ARENA_REGION)
-		here = round_up(here, ARENA_REGION);
+		here = arena_round(here, ARENA_REGION);
 	*at = here + size;
 	return here;
 }
@@ -35,8 +30,8 @@ static size_t place(size_t *at, size_t size)
 /* Walk the layout; with @a, note where everything is. */
 static size_t layout(const struct arena_plan *plan, struct arena *a)
 {
-	size_t slot = round_up(plan->slot_size, plan->align);
-	size_t run = round_up(plan->run_size, plan->align);
+	size_t slot = arena_round(plan->slot_size, plan->align);
+	size_t run = arena_round(plan->run_size, plan->align);
 	size_t at = 0;
 
 	for (uint32_t i = 0; i < plan->n_runs; i++) {
@@ -51,7 +46,7 @@ static size_t layout(const struct arena_plan *plan, struct arena *a)
 		if (a)
 			a->slots[i] = a->base + here;
 	}
-	return round_up(at, HUGE_PAGE);
+	return arena_round(at, HUGE_PAGE);
 }
 
 size_t arena_size(const struct arena_plan *plan)
@@ -72,7 +67,7 @@ static uint8_t *map(size_t size)
 	p = mmap(NULL, size + HUGE_PAGE, prot, flags, -1, 0);
 	if (p == MAP_FAILED)
 		return NULL;
-	head = round_up((size_t)p, HUGE_PAGE) - (size_t)p;
+	head = arena_round((size_t)p, HUGE_PAGE) - (size_t)p;
 	if (head)
 		munmap(p, head);
 	munmap(p + head + size, HUGE_PAGE - head);
@@ -87,7 +82,7 @@ static bool keep_private(void *p, size_t size)
 
 int arena_init(struct arena *a, const struct arena_plan *plan)
 {
-	*a = (struct arena){ .plan = *plan, .size = arena_size(plan) };
+	*a = (struct arena) { .plan = *plan, .size = arena_size(plan) };
 	a->n_regions = (a->size + ARENA_REGION - 1) / ARENA_REGION;
 	if (a->n_regions > ARENA_REGIONS_MAX)
 		return -E2BIG;
@@ -121,7 +116,7 @@ void arena_exit(struct arena *a)
 	free(a->slots);
 	free(a->runs);
 	free(a->free);
-	*a = (struct arena){ 0 };
+	*a = (struct arena) { 0 };
 }
 
 int arena_region(const struct arena *a, const void *p)
@@ -141,7 +136,7 @@ void arena_give(struct arena *a, uint32_t slot)
 
 static size_t whole_pages(size_t size)
 {
-	return round_up(size, (size_t)sysconf(_SC_PAGESIZE));
+	return arena_round(size, (size_t)sysconf(_SC_PAGESIZE));
 }
 
 void *secret_new(size_t size)

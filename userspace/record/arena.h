@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define ARENA_REGION (1ull << 30) /* io_uring registers at most this much as one buffer */
+#define ARENA_REGION	  (1ull << 30) /* io_uring registers at most this much as one buffer */
 #define ARENA_REGIONS_MAX 64
 
 struct arena_plan {
@@ -33,6 +33,12 @@ struct arena {
 	uint32_t *free; /* slots that nobody has; main thread only */
 	uint32_t n_free;
 };
+
+/* Up to a multiple. */
+static inline size_t arena_round(size_t n, size_t to)
+{
+	return (n + to - 1) / to * to;
+}
 
 /* Bytes that arena_init() will map for @plan: slots and runs aligned, none across two regions. */
 size_t arena_size(const struct arena_plan *plan);

@@ -6,12 +6,13 @@
  */
 #include "capture.h"
 
+#include "monotonic.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/videodev2.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 static int call(int fd, unsigned long request, void *arg)
@@ -84,7 +85,7 @@ static void agree_rate(struct capture *c, const struct capture_want *want)
 	struct v4l2_fract *t = &parm.parm.capture.timeperframe;
 
 	if (want->fps) {
-		*t = (struct v4l2_fract){ 1, want->fps };
+		*t = (struct v4l2_fract) { 1, want->fps };
 		call(c->fd, VIDIOC_S_PARM, &parm);
 	} else {
 		call(c->fd, VIDIOC_G_PARM, &parm);
@@ -110,7 +111,7 @@ int capture_open(struct capture *c, const struct capture_want *want, const char 
 {
 	int ret;
 
-	*c = (struct capture){ .fd = open(want->device, O_RDWR | O_NONBLOCK | O_CLOEXEC) };
+	*c = (struct capture) { .fd = open(want->device, O_RDWR | O_NONBLOCK | O_CLOEXEC) };
 	if (c->fd < 0) {
 		*why = "cannot open";
 		return -errno;
@@ -214,14 +215,6 @@ void capture_close(struct capture *c)
 	c->fd = -1;
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 /*
  * Times of frames must be of CLOCK_MONOTONIC and grow. A driver that hands on its producer's times
  * may say nothing of their clock: then they are believed if they lie in the last ten seconds.
@@ -229,7 +222,7 @@ static uint64_t now_us(void)
 static uint64_t frame_time(struct capture *c, const struct v4l2_buffer *buf)
 {
 	uint64_t t = (uint64_t)buf->timestamp.tv_sec * 1000000 + (uint64_t)buf->timestamp.tv_usec;
-	uint64_t now = now_us();
+	uint64_t now = monotonic_us();
 
 	if (t > now || now - t > 10 * 1000000)
 		t = now;

@@ -9,7 +9,7 @@
 #include "arena.h"
 #include "frame.h"
 
-#define CAPTURE_BUFFERS 4 /* asked for; the driver may want more */
+#define CAPTURE_BUFFERS	    4 /* asked for; the driver may want more */
 #define CAPTURE_BUFFERS_MAX 32
 
 struct capture {

@@ -193,7 +193,7 @@ int clip_ends_seal(struct clip *clip)
 
 	if (!n)
 		return -ENODATA;
-	*m = (struct manifest){ .head = clip->head, .block = clip->block, .n_ranges = n + 3 };
+	*m = (struct manifest) { .head = clip->head, .block = clip->block, .n_ranges = n + 3 };
 	m->ranges = calloc(m->n_ranges, sizeof(*m->ranges));
 	if (!m->ranges)
 		return -ENOMEM;
@@ -217,7 +217,7 @@ void clip_ends_lose(struct clip *clip, enum manifest_lost why)
 {
 	free(clip->manifest.ranges);
 	free(clip->manifest.private.data);
-	clip->manifest = (struct manifest){ .head = clip->head, .lost = why };
+	clip->manifest = (struct manifest) { .head = clip->head, .lost = why };
 	unlink_known(clip->dir, SPOOL_CLIP);
 	unlink_known(clip->dir, SPOOL_THUMB);
 	unlink_known(clip->dir, SPOOL_OPEN);

@@ -58,7 +58,7 @@ static int record(struct clip *clip, const struct run *run)
 	size_t i = clip->n_refs++;
 
 	clip->n_samples[i] = (uint8_t)run->frag.n_samples;
-	clip->refs[i] = (struct clip_ref){
+	clip->refs[i] = (struct clip_ref) {
 		.offset = run->off,
 		.size = run->meta_size + run->used,
 		.time = run->frag.decode_time,

@@ -48,7 +48,7 @@ static struct run *run_open(struct coder *c, uint64_t ticks)
 
 	run->clip = c->clip;
 	run->used = 0;
-	run->frag = (struct clip_fragment){
+	run->frag = (struct clip_fragment) {
 		.number = c->fragment++,
 		.decode_time = ticks,
 		.first_sample = c->sample,
@@ -108,7 +108,7 @@ static int sample_seal(struct coder *c, const struct encoder_sample *enc)
 	if (cenc_sample(c->cipher, c->sample, data, enc->size, sub, enc->n_nals))
 		return -EIO;
 	EVP_DigestUpdate(c->hash, data, enc->size);
-	run->samples[n] = (struct clip_sample){
+	run->samples[n] = (struct clip_sample) {
 		.size = enc->size,
 		.sync = enc->sync,
 		.n_sub = enc->n_nals,
@@ -233,7 +233,7 @@ int coder_start(struct coder *c, struct arena *arena, struct encoder *encoder,
 {
 	int ret;
 
-	*c = (struct coder){
+	*c = (struct coder) {
 		.format = *format,
 		.encoder = encoder,
 		.block = block,
@@ -265,7 +265,7 @@ void coder_exit(struct coder *c)
 	mailbox_exit(&c->runs);
 	EVP_MD_CTX_free(c->hash);
 	free(c->memory);
-	*c = (struct coder){ 0 };
+	*c = (struct coder) { 0 };
 }
 
 void coder_frame(struct coder *c, struct held *h)

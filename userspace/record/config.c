@@ -19,15 +19,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SECOND	     1000000ull
-#define MIB	     (1ull << 20)
+#define SECOND 1000000ull
+#define MIB    (1ull << 20)
 
 /*
  * What the process locks beside the arena: program, libraries and stacks, and libx264's pictures,
  * of which it keeps about a dozen.
  */
-#define PROCESS_BYTES	(64 * MIB)
-#define PROCESS_FRAMES	12
+#define PROCESS_BYTES  (64 * MIB)
+#define PROCESS_FRAMES 12
 
 static const char *zones_check(const char *value)
 {
@@ -41,7 +41,8 @@ static const char *name_check(const char *value)
 	size_t len = strlen(value);
 
 	if (!len || len > 64 || *value == '-' ||
-	    strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") != len)
+	    strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") !=
+		    len)
 		return "1 to 64 of A-Z a-z 0-9 _ -";
 	return NULL;
 }
@@ -123,7 +124,7 @@ int config_read(struct config *cfg, const char *path)
 {
 	int ret;
 
-	*cfg = (struct config){
+	*cfg = (struct config) {
 		.path = path,
 		.pre_roll = 5 * SECOND,
 		.post_roll = 10 * SECOND,
@@ -160,7 +161,7 @@ void config_free(struct config *cfg)
 
 void config_event(const struct config *cfg, struct event_config *event)
 {
-	*event = (struct event_config){
+	*event = (struct event_config) {
 		.pre_roll_us = cfg->pre_roll,
 		.post_roll_us = cfg->post_roll,
 		.merge_gap_us = cfg->merge_gap,
@@ -170,7 +171,7 @@ void config_event(const struct config *cfg, struct event_config *event)
 
 void config_motion(const struct config *cfg, struct motion_config *motion)
 {
-	*motion = (struct motion_config){
+	*motion = (struct motion_config) {
 		.min_area_permille = cfg->area,
 		.sensitivity = cfg->sensitivity,
 		.min_duration_us = cfg->min_duration,
@@ -183,7 +184,7 @@ void config_motion(const struct config *cfg, struct motion_config *motion)
 void config_encoder(const struct config *cfg, uint32_t fps_num, uint32_t fps_den,
 		    struct encoder_config *encoder)
 {
-	*encoder = (struct encoder_config){
+	*encoder = (struct encoder_config) {
 		.bitrate_kbit = cfg->bitrate,
 		.quality = cfg->quality,
 		.preset = cfg->preset,
@@ -200,11 +201,6 @@ static uint64_t frames_in(const struct config_stream *s, uint64_t us)
 	return (us * s->fps_num + per - 1) / per;
 }
 
-static size_t round_up(size_t n, size_t to)
-{
-	return (n + to - 1) / to * to;
-}
-
 size_t config_run_meta(uint32_t block)
 {
 	return 2 * (size_t)block; /* a free gap of 1 to 7 bytes costs a second block */
@@ -218,7 +214,7 @@ static size_t run_size(const struct config *cfg, const struct config_stream *s)
 {
 	size_t second = cfg->bitrate ? cfg->bitrate * 1000 / 8 * 2 : s->sample_max;
 
-	return config_run_meta(s->block) + round_up(second + s->sample_max, s->block);
+	return config_run_meta(s->block) + arena_round(second + s->sample_max, s->block);
 }
 
 /* Fragments in @us: one a second, more where 100 samples are less. */
@@ -272,7 +268,7 @@ static void log_arithmetic(const struct config *cfg, const struct config_stream 
 			   const struct arena_plan *plan, uint64_t limit)
 {
 	uint64_t pre = frames_in(s, cfg->pre_roll);
-	uint64_t size = round_up(plan->slot_size, plan->align);
+	uint64_t size = arena_round(plan->slot_size, plan->align);
 	uint64_t total = arena_size(plan);
 	uint64_t others = total - pre * size;
 	uint64_t fit = limit > others ? (limit - others) / size : 0;
@@ -280,17 +276,18 @@ static void log_arithmetic(const struct config *cfg, const struct config_stream 
 	log_error("%s: pre_roll = %.1fs: %" PRIu64 " frames + encoder_backlog %" PRIu64
 		  " + %u with the driver, %.2f MiB each (%ux%u), + write_backlog %u fragments of "
 		  "%.2f MiB: needs %.1f MiB",
-		  cfg->path, (double)cfg->pre_roll / SECOND, pre, frames_in(s, cfg->encoder_backlog),
-		  s->buffers, mib(size), s->format->width, s->format->height, plan->n_runs,
-		  mib(plan->run_size), mib(total));
+		  cfg->path, (double)cfg->pre_roll / SECOND, pre,
+		  frames_in(s, cfg->encoder_backlog), s->buffers, mib(size), s->format->width,
+		  s->format->height, plan->n_runs, mib(plan->run_size), mib(total));
 	fit = fit * s->fps_den * 10 / s->fps_num; /* tenths of a second, rounded down */
 	if (fit)
-		log_error("%s: pre_roll up to %" PRIu64 ".%" PRIu64 "s would fit", cfg->path, fit / 10,
-			  fit % 10);
+		log_error("%s: pre_roll up to %" PRIu64 ".%" PRIu64 "s would fit", cfg->path,
+			  fit / 10, fit % 10);
 	else
-		log_error("%s: no pre_roll would fit: encoder_backlog, write_backlog or the picture "
-			  "must be smaller",
-			  cfg->path);
+		log_error(
+			"%s: no pre_roll would fit: encoder_backlog, write_backlog or the picture "
+			"must be smaller",
+			cfg->path);
 }
 
 int config_plan(const struct config *cfg, const struct config_stream *s, struct arena_plan *plan)
@@ -299,7 +296,7 @@ int config_plan(const struct config *cfg, const struct config_stream *s, struct 
 	uint64_t limit = lockable();
 	uint64_t total;
 
-	*plan = (struct arena_plan){
+	*plan = (struct arena_plan) {
 		.slot_size = s->format->size,
 		/* One more than the driver's: the frame that is being looked at. */
 		.n_slots = (uint32_t)(s->buffers + 1 + frames_in(s, cfg->pre_roll) +

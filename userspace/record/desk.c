@@ -29,8 +29,10 @@ static void extend_clip(struct clip_writer *w, struct clip *clip)
 int desk_init(struct desk *d, struct ring *ring, const uint8_t *mac_key, struct spooler *spooler,
 	      struct status *status)
 {
-	*d = (struct desk){
-		.writer = { .ring = ring, .mac_key = mac_key, .extend = extend_clip,
+	*d = (struct desk) {
+		.writer = { .ring = ring,
+			    .mac_key = mac_key,
+			    .extend = extend_clip,
 			    .progress = close_clip },
 		.spooler = spooler,
 		.status = status,

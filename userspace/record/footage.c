@@ -8,13 +8,13 @@
 
 #include "clip_ends.h"
 #include "log.h"
+#include "monotonic.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timex.h>
-#include <time.h>
 
 #define SILENCE_MIN   2000000ull
 #define CLIPS_WAITING 256 /* clips that wait for signatures: what a dead TPM may cost in memory */
@@ -86,12 +86,12 @@ int footage_spare(struct footage *f)
 
 /* --- clips ------------------------------------------------------------------------------------- */
 
-static uint64_t clock_us(clockid_t clock)
+static int64_t utc_us(void)
 {
 	struct timespec ts;
 
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 static bool clock_is_synced(void)
@@ -224,7 +224,7 @@ static void begin(struct footage *f, const struct frame *frame, uint64_t first_u
 {
 	struct held *h;
 
-	f->utc_us = (int64_t)(clock_us(CLOCK_REALTIME) - clock_us(CLOCK_MONOTONIC));
+	f->utc_us = utc_us() - (int64_t)monotonic_us();
 	pre_roll_trim(f, first_us);
 	clip_begin(f, f->oldest ? f->oldest->frame.timestamp_us : frame->timestamp_us);
 	while ((h = pre_roll_pop(f))) {
@@ -276,9 +276,9 @@ void footage_frame(struct footage *f, const struct frame *frame, bool keep)
 		lose(f);
 	} else if (step == EVENT_IDLE || step == EVENT_END) {
 		pre_roll_push(f, hold(f, frame));
-		pre_roll_trim(f, frame->timestamp_us > f->cfg->pre_roll ?
-					 frame->timestamp_us - f->cfg->pre_roll + 1 :
-					 0);
+		pre_roll_trim(f, frame->timestamp_us > f->cfg->pre_roll
+					 ? frame->timestamp_us - f->cfg->pre_roll + 1
+					 : 0);
 	} else {
 		give_coder(f, hold(f, frame), step == EVENT_BEGIN || step == EVENT_SPLIT);
 	}

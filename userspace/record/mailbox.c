@@ -87,8 +87,8 @@ struct letter *mailbox_wait(struct mailbox *m, uint64_t until_us)
 
 	pthread_mutex_lock(&m->lock);
 	while (!(l = take_locked(m)) && ret != ETIMEDOUT)
-		ret = until_us ? pthread_cond_timedwait(&m->posted, &m->lock, &ts) :
-				 pthread_cond_wait(&m->posted, &m->lock);
+		ret = until_us ? pthread_cond_timedwait(&m->posted, &m->lock, &ts)
+			       : pthread_cond_wait(&m->posted, &m->lock);
 	pthread_mutex_unlock(&m->lock);
 	return l;
 }

@@ -32,6 +32,6 @@ struct letter *mailbox_take(struct mailbox *m);
 /* Wait for a letter; NULL: none came until @until_us (CLOCK_MONOTONIC), 0 = for ever. */
 struct letter *mailbox_wait(struct mailbox *m, uint64_t until_us);
 
-#define letter_of(l, type, member) ((type *)((char *)(l) - offsetof(type, member)))
+#define letter_of(l, type, member) ((type *)((char *)(l)-offsetof(type, member)))
 
 #endif

@@ -54,7 +54,7 @@ static int parse(struct options *o, int argc, char **argv)
 	};
 	int c;
 
-	*o = (struct options){ .identity = IDENTITY_DIR, .spool = SPOOL_DIR };
+	*o = (struct options) { .identity = IDENTITY_DIR, .spool = SPOOL_DIR };
 	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		switch (c) {
 		case 'c':
@@ -159,9 +159,10 @@ static int open_spool(struct spool *spool, uint32_t *block, const char *path)
 	ret = spool_block(spool, block);
 	if (ret) {
 		log_error("%s: %s", path,
-			  ret == -EOPNOTSUPP ? "its file system has no direct I/O: clips need one that "
-					       "has (ext4, xfs, btrfs, f2fs)" :
-					       strerror(-ret));
+			  ret == -EOPNOTSUPP
+				  ? "its file system has no direct I/O: clips need one that "
+				    "has (ext4, xfs, btrfs, f2fs)"
+				  : strerror(-ret));
 		spool_close(spool);
 		return EX_CONFIG;
 	}

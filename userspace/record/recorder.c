@@ -8,6 +8,7 @@
 
 #include "desk.h"
 #include "log.h"
+#include "monotonic.h"
 #include "status.h"
 #include "stream.h"
 
@@ -19,7 +20,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #define RING_ENTRIES 256
@@ -55,14 +55,6 @@ struct recorder {
 	struct __kernel_timespec tick;
 };
 
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec / 1000;
-}
-
 /* --- stream ------------------------------------------------------------------------------------ */
 
 static void poll_device(struct recorder *r)
@@ -87,7 +79,7 @@ static void leave(struct recorder *r, int exit_status)
 		return;
 	r->quit = true;
 	r->exit_status = exit_status;
-	r->quit_by_us = now_us() + QUIT_TIME;
+	r->quit_by_us = monotonic_us() + QUIT_TIME;
 	drain(r);
 }
 
@@ -281,7 +273,7 @@ static void on_signal(struct ring_op *op, int res, unsigned int flags)
 
 static void wait_tick(struct recorder *r)
 {
-	r->tick = (struct __kernel_timespec){ .tv_sec = 1 };
+	r->tick = (struct __kernel_timespec) { .tv_sec = 1 };
 	ring_timeout(&r->ring, &r->tick_op, &r->tick);
 }
 
@@ -291,7 +283,7 @@ static void on_tick(struct ring_op *op, int res, unsigned int flags)
 
 	(void)res;
 	(void)flags;
-	if (r->state == STREAM_ON && footage_is_silent(&r->stream.footage, now_us())) {
+	if (r->state == STREAM_ON && footage_is_silent(&r->stream.footage, monotonic_us())) {
 		log_warn("%s: no frames: the clip ends", r->cfg->device);
 		footage_stop(&r->stream.footage);
 	}
@@ -317,8 +309,8 @@ static int start(struct recorder *r)
 	if (ret) {
 		log_error("io_uring: %s%s", strerror(-ret),
 			  ret == -EPERM || ret == -ENOSYS ? ": the kernel or the sandbox does not "
-							    "allow it" :
-							    "");
+							    "allow it"
+							  : "");
 		return EX_OSERR;
 	}
 	if (desk_init(&r->desk, &r->ring, r->setup->spool_key, &r->spooler, &r->status))
@@ -335,7 +327,7 @@ static bool is_done(const struct recorder *r)
 {
 	if (!r->quit)
 		return false;
-	return (r->state == STREAM_NONE && !r->desk.clips) || now_us() >= r->quit_by_us;
+	return (r->state == STREAM_NONE && !r->desk.clips) || monotonic_us() >= r->quit_by_us;
 }
 
 static void loop(struct recorder *r)
@@ -363,7 +355,7 @@ int recorder_run(const struct recorder_setup *setup)
 	struct recorder *r = &recorder;
 	int ret;
 
-	*r = (struct recorder){
+	*r = (struct recorder) {
 		.setup = setup,
 		.cfg = setup->cfg,
 		.device_op.done = on_device,

@@ -11,6 +11,7 @@
 #include "durable.h"
 #include "hpke.h"
 #include "jws.h"
+#include "monotonic.h"
 #include "recover.h"
 #include "scope.h"
 #include "spool_room.h"
@@ -20,7 +21,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum spooler_letter {
 	SPOOLER_OPEN,
@@ -33,14 +33,6 @@ enum spooler_letter {
 #define EPOCH_PERIOD  (5 * 1000000ull) /* a claim that ends, ends the open clip within this */
 #define RETRY_FIRST   (1000000ull)
 #define RETRY_LONGEST (60 * 1000000ull)
-
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 /* --- claim and chain --------------------------------------------------------------------------- */
 
@@ -131,9 +123,8 @@ static void claim_watch(struct spooler *s)
 {
 	uint64_t epoch;
 
-	s->check_us = now_us() + EPOCH_PERIOD;
-	if (s->claim_ended_posted || s->device->epoch(s->device, &epoch) ||
-	    epoch == s->epoch)
+	s->check_us = monotonic_us() + EPOCH_PERIOD;
+	if (s->claim_ended_posted || s->device->epoch(s->device, &epoch) || epoch == s->epoch)
 		return;
 	log_warn("the claim of epoch %" PRIu64 " is no longer in force: the open clip ends",
 		 s->epoch);
@@ -286,7 +277,8 @@ static void on_open(struct spooler *s, struct clip *clip)
 	clip->error = open_clip(s, clip);
 	if (clip->error == -ENOSPC) {
 		if (log_gate_open(&s->room_gate, 60))
-			log_error("no room for a clip (%" PRIu64 " MiB): recording stops until there "
+			log_error("no room for a clip (%" PRIu64
+				  " MiB): recording stops until there "
 				  "is",
 				  clip->preallocate >> 20);
 	} else if (clip->error) {
@@ -295,7 +287,7 @@ static void on_open(struct spooler *s, struct clip *clip)
 		log_info("%s: open", clip->head.clip.text);
 	}
 	if (!clip->error) {
-		s->check_us = now_us() + EPOCH_PERIOD;
+		s->check_us = monotonic_us() + EPOCH_PERIOD;
 		s->claim_ended_posted = false;
 	}
 	mailbox_post(s->reply, &clip->letter, MAIN_OPENED);
@@ -346,9 +338,9 @@ static void seal(struct spooler *s, struct clip *clip)
 			log_error("%s: cannot be finished: %s", clip->head.clip.text,
 				  strerror(-ret));
 		if (clip->reason == MANIFEST_NOT_LOST)
-			clip->reason = ret == -ENODATA ? MANIFEST_LOST_ENCODER :
-				       ret == -ENOSPC  ? MANIFEST_LOST_DISK_FULL :
-							 MANIFEST_LOST_WRITE_ERROR;
+			clip->reason = ret == -ENODATA	? MANIFEST_LOST_ENCODER
+				       : ret == -ENOSPC ? MANIFEST_LOST_DISK_FULL
+							: MANIFEST_LOST_WRITE_ERROR;
 		clip_ends_lose(clip, clip->reason);
 	}
 	clip->sealed = true;
@@ -443,7 +435,7 @@ static void retry_later(struct spooler *s, const char *what, int err)
 	s->retry_delay_us = s->retry_delay_us ? 2 * s->retry_delay_us : RETRY_FIRST;
 	if (s->retry_delay_us > RETRY_LONGEST)
 		s->retry_delay_us = RETRY_LONGEST;
-	s->retry_us = now_us() + s->retry_delay_us;
+	s->retry_us = monotonic_us() + s->retry_delay_us;
 }
 
 /* Sign whatever can be signed now, the oldest clip first. */
@@ -540,9 +532,9 @@ static void *spooler_thread(void *arg)
 			quit = true;
 			break;
 		}
-		if (clip_is_open(s) && now_us() >= s->check_us)
+		if (clip_is_open(s) && monotonic_us() >= s->check_us)
 			claim_watch(s);
-		if (quit || now_us() >= s->retry_us)
+		if (quit || monotonic_us() >= s->retry_us)
 			advance(s);
 	}
 	give_up_rest(s);
@@ -553,7 +545,7 @@ int spooler_init(struct spooler *s, const struct spooler_setup *setup)
 {
 	int ret;
 
-	*s = (struct spooler){
+	*s = (struct spooler) {
 		.reply = setup->reply,
 		.spool = setup->spool,
 		.device = setup->device,

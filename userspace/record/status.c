@@ -20,7 +20,7 @@ void status_init(struct status *s, const char *file)
 {
 	uint64_t every;
 
-	*s = (struct status){ .file = file };
+	*s = (struct status) { .file = file };
 	s->watchdog = sd_watchdog_enabled(0, &every) > 0;
 }
 

@@ -8,7 +8,8 @@
 
 struct status {
 	uint64_t captured; /* frames that came from the driver as whole pictures */
-	uint64_t dropped; /* frames that the camera took and that were lost on the way to here, or here */
+	uint64_t
+		dropped; /* frames that the camera took and that were lost on the way to here, or here */
 	uint64_t copied; /* frames that the CPU copied or converted on their way */
 	uint64_t events; /* clips begun */
 	uint64_t sealed; /* clips in ready/ */

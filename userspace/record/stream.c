@@ -16,7 +16,7 @@ static int fit(struct stream *s, const struct config *cfg, uint32_t block, struc
 {
 	struct footage *f = &s->footage;
 
-	f->stream = (struct config_stream){
+	f->stream = (struct config_stream) {
 		.format = &s->capture.format,
 		.fps_num = s->capture.fps_num,
 		.fps_den = s->capture.fps_den,
@@ -90,8 +90,8 @@ static void log_stream(const struct stream *s, const struct config *cfg)
 		 cfg->device, f->width, f->height, (const char *)&f->fourcc,
 		 (double)s->capture.fps_num / s->capture.fps_den, s->arena.size >> 20,
 		 s->arena.plan.n_slots, s->arena.plan.n_runs,
-		 s->footage.converts ? "; the encoder converts it: a copy of each recorded frame" :
-				       "");
+		 s->footage.converts ? "; the encoder converts it: a copy of each recorded frame"
+				     : "");
 }
 
 static int open_camera(struct stream *s, const struct config *cfg, const char **why)
@@ -104,7 +104,7 @@ static int open_camera(struct stream *s, const struct config *cfg, const char **
 	};
 	int ret;
 
-	*s = (struct stream){ .capture.fd = -1 };
+	*s = (struct stream) { .capture.fd = -1 };
 	ret = capture_open(&s->capture, &want, why);
 	if (ret)
 		return ret;
@@ -144,9 +144,9 @@ int stream_open(struct stream *s, const struct stream_setup *setup, const char *
 static void log_check(const struct config *cfg, const struct stream *s,
 		      const struct arena_plan *plan)
 {
-	log_info("%s: %ux%u: fits: %u frames and %u fragments, %zu MiB of %" PRIu64 " MiB", cfg->path,
-		 s->capture.format.width, s->capture.format.height, plan->n_slots, plan->n_runs,
-		 arena_size(plan) >> 20, cfg->arena >> 20);
+	log_info("%s: %ux%u: fits: %u frames and %u fragments, %zu MiB of %" PRIu64 " MiB",
+		 cfg->path, s->capture.format.width, s->capture.format.height, plan->n_slots,
+		 plan->n_runs, arena_size(plan) >> 20, cfg->arena >> 20);
 }
 
 int stream_check(const struct config *cfg, uint32_t block)
@@ -190,5 +190,5 @@ void stream_close(struct stream *s, struct ring *ring)
 	}
 	if (s->encoder)
 		encoder_free(s->encoder);
-	*s = (struct stream){ .capture.fd = -1 };
+	*s = (struct stream) { .capture.fd = -1 };
 }
