@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <string.h>
 
 static int write_all(int fd, const void *data, size_t len, uint64_t off)
@@ -229,6 +230,8 @@ void clip_free(struct clip *clip)
 		close(clip->fd);
 	if (clip->dir >= 0)
 		close(clip->dir);
+	if (clip->jpeg)
+		OPENSSL_cleanse(clip->jpeg, clip->jpeg_len);
 	free(clip->jpeg);
 	free(clip->refs);
 	free(clip->ranges);

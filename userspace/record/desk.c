@@ -90,6 +90,9 @@ static void on_letter(struct desk *d, struct letter *l)
 		d->coder_gone = true;
 		break;
 	case MAIN_OPENED:
+		d->open_error = letter_of(l, struct clip, letter)->error;
+		clip_writer_resume(&d->writer, letter_of(l, struct clip, letter));
+		break;
 	case MAIN_EXTENDED:
 		clip_writer_resume(&d->writer, letter_of(l, struct clip, letter));
 		break;

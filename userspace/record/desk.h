@@ -16,6 +16,7 @@ struct desk {
 	struct status *status;
 	struct footage *footage; /* of the stream that there is */
 	uint32_t clips; /* begun and not yet closed by the spooler */
+	int open_error; /* of the clip begun last: 0 or -errno, see spooler_open() */
 	bool coder_gone;
 };
 

@@ -92,7 +92,6 @@ static void log_trouble(struct recorder *r, const char *why, int err)
 		return;
 	memcpy(r->trouble, text, sizeof(text));
 	log_warn("%s; waiting for it", text);
-	status_doing(&r->status, "waiting for %s", r->cfg->device);
 }
 
 static void look_for_stream(struct recorder *r)
@@ -120,7 +119,6 @@ static void look_for_stream(struct recorder *r)
 		r->trouble[0] = '\0';
 		r->state = STREAM_ON;
 		desk_stream(&r->desk, &r->stream.footage, &r->stream.coder);
-		status_doing(&r->status, "watching");
 		poll_device(r);
 	}
 }
@@ -183,7 +181,6 @@ static int take_frames(struct recorder *r)
 		if (!ret)
 			ret = on_frame(r, &cf);
 	} while (!ret);
-	status_doing(&r->status, r->stream.footage.clip ? "recording" : "watching");
 	return ret;
 }
 
@@ -271,6 +268,21 @@ static void on_signal(struct ring_op *op, int res, unsigned int flags)
 	wait_signal(r);
 }
 
+static void tell(struct recorder *r)
+{
+	struct status *s = &r->status;
+
+	if (r->state != STREAM_ON)
+		status_doing(s, "waiting for %s", r->cfg->device);
+	else if (r->desk.open_error == -ENOKEY)
+		status_doing(s, "not recording: no claim in force");
+	else if (r->desk.open_error)
+		status_doing(s, "not recording: %s", strerror(-r->desk.open_error));
+	else
+		status_doing(s, r->stream.footage.clip ? "recording" : "watching");
+	status_tell(s);
+}
+
 static void wait_tick(struct recorder *r)
 {
 	r->tick = (struct __kernel_timespec) { .tv_sec = 1 };
@@ -288,7 +300,7 @@ static void on_tick(struct ring_op *op, int res, unsigned int flags)
 		footage_stop(&r->stream.footage);
 	}
 	look_for_stream(r);
-	status_tell(&r->status);
+	tell(r);
 	wait_tick(r);
 }
 
@@ -335,9 +347,9 @@ static void loop(struct recorder *r)
 	wait_desk(r);
 	wait_signal(r);
 	wait_tick(r);
-	status_doing(&r->status, "looking for %s", r->cfg->device);
 	status_ready();
 	look_for_stream(r);
+	tell(r);
 	while (!is_done(r)) {
 		int ret = ring_turn(&r->ring);
 

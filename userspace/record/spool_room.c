@@ -35,11 +35,15 @@ int spool_room_drop_sent(struct spool *s)
 
 	if (ret)
 		return ret;
-	ret = n ? spool_clip_remove(s, SPOOL_STATE_SENT, ids[0]) : -ENOENT;
-	if (!ret)
-		log_info("%s: removed to make room, it was sent", ids[0]);
-	else if (n)
-		log_error("%s: cannot remove from sent: %s", ids[0], strerror(-ret));
+	ret = -ENOENT;
+	for (size_t i = 0; ret && i < n; i++) {
+		ret = spool_clip_remove(s, SPOOL_STATE_SENT, ids[i]);
+		if (ret)
+			log_error("%s: cannot remove from sent: %s", ids[i], strerror(-ret));
+		else
+			log_info("%s: removed to make room, it was sent", ids[i]);
+	}
+	ret = ret ? -ENOENT : 0;
 	spool_list_free(ids, n);
 	return ret;
 }
@@ -99,11 +103,14 @@ static int drop(struct spool *s, const char *id, struct signer *signer, const ch
 {
 	SCOPE_CLOSE int dir = spool_clip_open(s, SPOOL_STATE_READY, id);
 	struct manifest m;
+	bool ours;
 	int ret;
 
 	if (dir < 0 || read_manifest(dir, &signer->pub, &m))
 		return -ENOENT;
-	ret = m.lost != MANIFEST_NOT_LOST || strcmp(m.head.camera, camera) ? -ENOENT : 0;
+	/* In ready/ the uploader may exchange what he likes: only the clip of this name is meant. */
+	ours = !strcmp(m.head.camera, camera) && !strcmp(m.head.clip.text, id);
+	ret = ours && m.lost == MANIFEST_NOT_LOST ? 0 : -ENOENT;
 	if (!ret)
 		ret = replace_manifest(dir, &m, signer, digest);
 	*seq = m.head.seq;

@@ -7,7 +7,7 @@
 
 /* True if @bytes, and what manifests and folders take, are free. */
 bool spool_room_free(const struct spool *s, uint64_t bytes);
-/* Remove the oldest sent clip. 0, or -ENOENT: there is none. */
+/* Remove the oldest sent clip. 0, or -ENOENT: there is none that can be removed. */
 int spool_room_drop_sent(struct spool *s);
 
 /*

@@ -63,7 +63,10 @@ int spooler_start(struct spooler *s);
 /* Try what is left once more, answer all letters, end. Blocks as long as the TPM does. */
 void spooler_exit(struct spooler *s);
 
-/* The three steps of a clip; each is answered with its MAIN_ letter, clip->error set. */
+/*
+ * The three steps of a clip; each is answered with its MAIN_ letter, clip->error set. Opening:
+ * -ENOKEY: there is no claim in force; -ENOSPC: no room; or what else kept the file from being made.
+ */
 void spooler_open(struct spooler *s, struct clip *clip);
 void spooler_extend(struct spooler *s, struct clip *clip);
 /*
