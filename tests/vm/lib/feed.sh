@@ -8,6 +8,7 @@
 #	feed_start SELECTOR	its log is $feed_log, its process $feed
 #	await PATTERN FILE [N]	until the file has N (1) lines with the pattern; fails after 30 s
 #	lines PATTERN FILE	how many there are now
+#	pictures_learn, pictures_check FILE N	are the frames those of the sensor?
 
 # shellcheck source=tests/vm/lib/nodes.sh
 . "$TREE/tests/vm/lib/nodes.sh"
@@ -65,6 +66,31 @@ await()
 lines()
 {
 	grep -c -e "$1" "$2" || true
+}
+
+# Moving left fast, vivid has 80 different pictures: their hashes, from the sensor itself.
+pictures_learn()
+{
+	v4l2-ctl -d "$sensor" --set-fmt-video=width=320,height=180,pixelformat=NV12 --set-parm=15 \
+		--set-ctrl=osd_text_mode=2,horizontal_movement=0
+	: >/tmp/pictures
+	# On a busy host frames are lost; they come again.
+	for _ in 1 2 3 4 5 6; do
+		v4l2-ctl -d "$sensor" --stream-mmap --stream-count=90 --stream-to=/tmp/direct \
+			>/dev/null 2>&1
+		hashes /tmp/direct | sort -u - /tmp/pictures -o /tmp/pictures
+		[ "$(wc -l </tmp/pictures)" -lt 80 ] || break
+	done
+	test "$(wc -l </tmp/pictures)" = 80
+}
+
+# Every frame of the file is one of them, and the file has at least so many different ones.
+pictures_check()
+{
+	hashes "$1" | sort -u >/tmp/fed.pictures
+	echo "$(wc -l </tmp/fed.pictures) of them fed"
+	test "$(wc -l </tmp/fed.pictures)" -ge "$2"
+	test -z "$(comm -13 /tmp/pictures /tmp/fed.pictures)"
 }
 
 # A line for each frame of the file: its hash.
