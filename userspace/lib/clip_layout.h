@@ -163,8 +163,11 @@ int clip_clear_init_write(uint8_t *out, const struct clip_init *init);
 /* moof and mdat header; the samples, back to back, follow. */
 size_t clip_clear_fragment_meta_size(const struct clip_fragment *frag);
 int clip_clear_fragment_write(uint8_t *out, const struct clip_fragment *frag);
-/* @refs with offsets and sizes of the clear file. */
-size_t clip_clear_index_size(size_t n);
+/*
+ * @refs with offsets and sizes of the clear file. Each reference of its sidx begins at a sync sample,
+ * so there may be fewer than fragments.
+ */
+size_t clip_clear_index_size(const struct clip_ref *refs, size_t n);
 int clip_clear_index_write(uint8_t *out, const struct clip_ref *refs, size_t n);
 size_t clip_clear_mfra_size(const struct clip_ref *refs, size_t n);
 int clip_clear_mfra_write(uint8_t *out, const struct clip_ref *refs, size_t n);

@@ -172,19 +172,52 @@ int clip_mfra_check(const uint8_t *data, size_t len, const struct clip_ref *refs
 	return ret;
 }
 
-size_t clip_clear_index_size(size_t n)
+/*
+ * References of the clear file, into @out unless it is NULL; how many. Each begins at a sync sample
+ * and takes in the fragments up to the next: ffmpeg 5.1 starts decoding where sidx leads, whatever
+ * it says of access points there.
+ */
+static size_t merge_refs(struct clip_ref *out, const struct clip_ref *refs, size_t n,
+			 uint64_t mfra_size)
 {
-	return SIDX_FIXED + n * SIDX_ENTRY;
+	struct clip_ref merged = { 0 };
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t duration = (uint64_t)merged.duration + refs[i].duration;
+
+		if (!count || refs[i].sync || duration > UINT32_MAX ||
+		    merged.size + refs[i].size + mfra_size > CLIP_REF_SIZE_MAX) {
+			merged = refs[i];
+			count++;
+		} else {
+			merged.size += refs[i].size;
+			merged.duration = duration;
+		}
+		if (out)
+			out[count - 1] = merged;
+	}
+	return count;
+}
+
+size_t clip_clear_index_size(const struct clip_ref *refs, size_t n)
+{
+	return SIDX_FIXED + merge_refs(NULL, refs, n, mfra_bare_size(refs, n)) * SIDX_ENTRY;
 }
 
 int clip_clear_index_write(uint8_t *out, const struct clip_ref *refs, size_t n)
 {
 	struct box_writer w = { .out = out };
 	size_t mfra = mfra_bare_size(refs, n);
+	struct clip_ref *merged;
 
 	if (!refs_valid(refs, n, mfra))
 		return -EINVAL;
-	put_sidx(&w, refs, n, 0, mfra);
+	merged = calloc(n, sizeof(*merged));
+	if (!merged)
+		return -ENOMEM;
+	put_sidx(&w, merged, merge_refs(merged, refs, n, mfra), 0, mfra);
+	free(merged);
 	return 0;
 }
 

@@ -623,7 +623,8 @@ static int emit_fragment(struct reader *r, size_t i, struct cenc *cipher, struct
 
 static int open_video_to(struct reader *r, const struct content_key *ck, struct clip_sink *sink)
 {
-	size_t init = clip_clear_init_size(&r->init), index = clip_clear_index_size(r->n_refs);
+	size_t init = clip_clear_init_size(&r->init);
+	size_t index = clip_clear_index_size(r->clear, r->n_refs);
 	struct cenc *cipher;
 	int ret;
 
