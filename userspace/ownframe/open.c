@@ -298,6 +298,8 @@ int cmd_open(int argc, char **argv)
 	if (optind + 1 != argc || !o.key)
 		return command_usage(usage_text, false);
 	o.clip = argv[optind];
+	if (!o.output && o.info && !strcmp(o.info, "-"))
+		return command_usage(usage_text, false);
 	if (!o.output && isatty(STDOUT_FILENO)) {
 		log_error("the video would go to this terminal: redirect it, or --output FILE");
 		return STATUS_USAGE;
