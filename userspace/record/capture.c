@@ -99,6 +99,24 @@ static void agree_rate(struct capture *c, const struct capture_want *want)
 	}
 }
 
+/*
+ * A node without a signal has a format too, but one that says nothing of the pictures to come: no
+ * memory is planned for it.
+ */
+static int check_signal(int fd, const char **why)
+{
+	struct v4l2_input input = { 0 };
+	int index;
+
+	if (call(fd, VIDIOC_G_INPUT, &index))
+		return 0; /* it has no inputs to tell of */
+	input.index = (uint32_t)index;
+	if (call(fd, VIDIOC_ENUMINPUT, &input) || !(input.status & V4L2_IN_ST_NO_SIGNAL))
+		return 0;
+	*why = "has no signal";
+	return -ENOLINK;
+}
+
 static void subscribe(int fd)
 {
 	struct v4l2_event_subscription sub = { .type = V4L2_EVENT_SOURCE_CHANGE };
@@ -117,6 +135,8 @@ int capture_open(struct capture *c, const struct capture_want *want, const char 
 		return -errno;
 	}
 	ret = check_node(c->fd, why);
+	if (!ret)
+		ret = check_signal(c->fd, why);
 	if (!ret)
 		ret = agree_format(c, want, why);
 	if (ret) {

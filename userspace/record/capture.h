@@ -32,7 +32,7 @@ struct capture_want {
 
 /*
  * Open the node and agree on a format, one that can be recorded. -ENOENT, -ENODEV, -EBUSY and other
- * errno of the calls; -ENOTTY: no capture node; -EPROTO: no format of ours; *@why says it in a
+ * errno of the calls; -ENOTTY: no capture node; -ENOLINK: no signal; -EPROTO: no format of ours; *@why says it in a
  * sentence (static).
  */
 int capture_open(struct capture *c, const struct capture_want *want, const char **why);

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/timex.h>
 
-#define SILENCE_MIN   2000000ull
+#define SILENCE_MIN   5000000ull /* a busy machine may pause for less */
 #define CLIPS_WAITING 256 /* clips that wait for signatures: what a dead TPM may cost in memory */
 
 int footage_init(struct footage *f)
