@@ -111,7 +111,7 @@ void ownframe_camera_set_signal(struct ownframe_camera *camera, bool signal)
 /**
  * ownframe_camera_link() - let a consumer have the frames that come from now on
  * @camera: of the consumer
- * @consumer: with its queue locked
+ * @consumer: with its queue and its copy locked
  *
  * Return: 0, or -EPIPE if its buffers are for a format that the camera no longer has.
  */

@@ -72,14 +72,13 @@ static int consumer_start_streaming(struct vb2_queue *queue, unsigned int count)
 	struct ownframe_consumer *consumer = to_consumer(owner);
 	int ret;
 
-	spin_lock(&consumer->buf_lock);
-	consumer->running = true;
-	spin_unlock(&consumer->buf_lock);
+	/* A frame that is on its way meets a consumer that has started, or one that has not. */
+	mutex_lock(&consumer->copy_lock);
 	ret = ownframe_camera_link(owner->node->camera, consumer);
-	if (ret) {
-		consumer->running = false;
+	consumer->running = !ret;
+	mutex_unlock(&consumer->copy_lock);
+	if (ret)
 		consumer_return_buffers(consumer, VB2_BUF_STATE_QUEUED);
-	}
 	return ret;
 }
 
@@ -122,18 +121,20 @@ void ownframe_consumer_init(struct ownframe_owner *owner)
 }
 
 /* The next buffer to be filled; without one the frame is lost, and counted. */
-static struct ownframe_buffer *consumer_take(struct ownframe_consumer *consumer)
+static struct ownframe_buffer *consumer_take(struct ownframe_consumer *consumer,
+					     const struct ownframe_frame *frame)
 {
-	struct ownframe_buffer *buf = NULL;
+	struct ownframe_buffer *buf;
 
+	/* It may have stopped since the frame came, and started anew: then it begins with the next. */
+	if (!consumer->running || (s32)(frame->sequence - consumer->first) < 0)
+		return NULL;
 	spin_lock(&consumer->buf_lock);
-	if (consumer->running) {
-		buf = list_first_entry_or_null(&consumer->queued, struct ownframe_buffer, entry);
-		if (buf)
-			list_del(&buf->entry);
-		else
-			consumer->dropped++;
-	}
+	buf = list_first_entry_or_null(&consumer->queued, struct ownframe_buffer, entry);
+	if (buf)
+		list_del(&buf->entry);
+	else
+		consumer->dropped++;
 	spin_unlock(&consumer->buf_lock);
 	return buf;
 }
@@ -184,7 +185,7 @@ void ownframe_consumer_copy(struct ownframe_consumer *consumer, const struct own
 	struct vb2_buffer *vb;
 
 	mutex_lock(&consumer->copy_lock);
-	buf = consumer_take(consumer);
+	buf = consumer_take(consumer, frame);
 	if (!buf)
 		goto unlock;
 	vb = &buf->vb.vb2_buf;

@@ -105,6 +105,12 @@ static void mem_free(struct ownframe_mem *mem)
 	kfree(mem);
 }
 
+/* Only the page cache and we, and the batch of pages on their way to an LRU list, refer to it. */
+static bool page_is_ours(struct page *page)
+{
+	return page_count(page) == 2 + !PageLRU(page);
+}
+
 /* Pages that a process maps, or something like io_uring pinned for it, stay as they are. */
 static void scrub(struct ownframe_mem *mem)
 {
@@ -113,7 +119,7 @@ static void scrub(struct ownframe_mem *mem)
 	if (file_count(mem->file) > 1)
 		return;
 	for (i = 0; i < mem->num_pages; i++)
-		if (page_count(mem->pages[i]) == 2) /* the page cache's and ours */
+		if (page_is_ours(mem->pages[i]))
 			clear_highpage(mem->pages[i]);
 }
 

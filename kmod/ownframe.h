@@ -250,12 +250,12 @@ struct ownframe_frame {
  * @owner: first
  * @generation: camera.generation when the buffers were allocated (queue lock)
  * @format: of the buffers: the camera's without line padding (queue lock; constant while @running)
- * @first: number of the first frame since streaming started (camera.lock; constant while linked)
+ * @first: number of the first frame since streaming started (copy_lock)
+ * @running: between start_streaming and stop_streaming (copy_lock)
  * @stream_entry: in camera.streaming (camera.lock)
  * @batch_entry: consumers that the present frame goes to (camera.feed_lock)
  * @copy_lock: held while a frame is copied here
  * @buf_lock: the fields below
- * @running: between start_streaming and stop_streaming
  * @queued: buffers to be filled
  * @filled: the one that holds the present frame, until all consumers have it
  * @delivered: frames that it was given
@@ -266,11 +266,11 @@ struct ownframe_consumer {
 	u32 generation;
 	struct v4l2_pix_format format;
 	u32 first;
+	bool running;
 	struct list_head stream_entry;
 	struct list_head batch_entry;
 	struct mutex copy_lock; /* the copy of a frame */
 	spinlock_t buf_lock; /* buffers and counters */
-	bool running;
 	struct list_head queued;
 	struct ownframe_buffer *filled;
 	u64 delivered;

@@ -82,13 +82,34 @@ static void check_tail(void)
 	CHECK(frame_intact(view.buffers[0].start, length));
 	check_zero(view.buffers[0].start + length, view.buffers[0].length - length);
 
-	/* Longer than the format says would be written past what a consumer may have. */
-	buffer.type = feed.type;
-	buffer.index = 1;
-	buffer.bytesused = feed.pix.sizeimage + 1;
-	CHECK_ERRNO(xioctl(feed.fd, VIDIOC_QBUF, &buffer), EINVAL);
 	close(feed.fd);
 	close(view.fd);
+}
+
+/* Longer than the format says would be written past what a consumer has. */
+static void check_too_long(void)
+{
+	struct v4l2_create_buffers create = { .count = 1, .memory = V4L2_MEMORY_MMAP };
+	struct v4l2_buffer buffer = {
+		.type = V4L2_BUF_TYPE_VIDEO_OUTPUT,
+		.memory = V4L2_MEMORY_MMAP,
+	};
+	int fd = camera_open("front", "feed", 0);
+	uint32_t size;
+
+	feed_format(fd, V4L2_PIX_FMT_MJPEG, 64, 64);
+	create.format.type = buffer.type;
+	CHECK(xioctl(fd, VIDIOC_G_FMT, &create.format) == 0);
+	size = create.format.fmt.pix.sizeimage;
+	create.format.fmt.pix.sizeimage += 4096;
+	CHECK(xioctl(fd, VIDIOC_CREATE_BUFS, &create) == 0);
+	CHECK(xioctl(fd, VIDIOC_QUERYBUF, &buffer) == 0);
+	CHECK(buffer.length == size + 4096);
+	buffer.bytesused = size + 1;
+	CHECK_ERRNO(xioctl(fd, VIDIOC_QBUF, &buffer), EINVAL);
+	buffer.bytesused = size;
+	CHECK(xioctl(fd, VIDIOC_QBUF, &buffer) == 0);
+	close(fd);
 }
 
 /*
@@ -150,6 +171,7 @@ int main(void)
 	check_fresh();
 	check_kept();
 	check_tail();
+	check_too_long();
 	check_padding(V4L2_PIX_FMT_NV12, 96);
 	check_padding(V4L2_PIX_FMT_YUV420, 80);
 	return 0;

@@ -3,6 +3,7 @@
  * If this fails, one program can take all memory through a camera, or all places at a view for good.
  */
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "camera.h"
@@ -72,7 +73,8 @@ static void check_pinned(void)
 	}
 	/* What the process cannot write is not written for it. */
 	CHECK(xioctl(fd, VIDIOC_REQBUFS, &request) == 0);
-	buffer.m.userptr = (unsigned long)check_pinned & ~4095ul;
+	buffer.m.userptr =
+		(unsigned long)mmap(NULL, length, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	buffer.length = frame;
 	CHECK_ERRNO(xioctl(fd, VIDIOC_QBUF, &buffer), EFAULT);
 	/* Nor is more pinned than a frame needs. */

@@ -69,6 +69,7 @@ static int is_stopped(void *arg)
 	CHECK(number == BEFORE + WHILE);
 	CHECK(view_counter(view.fd, OWNFRAME_CID_DROPPED) == WHILE - BUFFERS);
 	CHECK(view_counter(view.fd, OWNFRAME_CID_DELIVERED) == BEFORE + BUFFERS + 1);
+	byte_send(told[1], 'c');
 	pause();
 	return 0;
 }
@@ -106,7 +107,8 @@ int main(void)
 	byte_receive(told[0]);
 	byte_receive(told[0]);
 	feed_both(&feed, &number);
-	byte_receive(told[0]);
+	CHECK(byte_receive(told[0]) == '.');
+	CHECK(byte_receive(told[0]) == 'c');
 
 	CHECK(kill(stopped, SIGKILL) == 0);
 	for (int i = 0; i < WHILE; i++)
