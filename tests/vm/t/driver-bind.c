@@ -13,13 +13,15 @@
 
 #include "camera.h"
 
-#define ROUNDS 20
+#define ROUNDS 40
 
 static uint32_t capture = V4L2_BUF_TYPE_VIDEO_CAPTURE;
 
 static atomic_int *ready; /* shared: racers at the line */
 
-/* Ends with 0 if it has the handle, 1 if it was refused. */
+#define REFUSED 2
+
+/* Ends with 0 if it has the handle, when both have tried. */
 static int races(void *arg)
 {
 	struct v4l2_requestbuffers request = {
@@ -29,18 +31,23 @@ static int races(void *arg)
 	};
 	struct v4l2_buffer buffer = { .type = capture, .memory = V4L2_MEMORY_MMAP };
 	int fd = *(int *)arg;
+	bool mine;
 
 	/* The line is an instant, so it is not slept for. */
 	atomic_fetch_add(ready, 1);
 	while (atomic_load(ready) < 2)
 		sched_yield();
-	if (xioctl(fd, VIDIOC_REQBUFS, &request) == 0) {
+	mine = xioctl(fd, VIDIOC_REQBUFS, &request) == 0;
+	CHECK(mine || errno == EACCES);
+	atomic_fetch_add(ready, 1);
+	while (atomic_load(ready) < 4)
+		sched_yield();
+	if (mine) {
 		CHECK(xioctl(fd, VIDIOC_QUERYBUF, &buffer) == 0);
 		return 0;
 	}
-	CHECK(errno == EACCES);
 	CHECK_ERRNO(xioctl(fd, VIDIOC_QUERYBUF, &buffer), EACCES);
-	return 1;
+	return REFUSED;
 }
 
 static void check_race(void)
@@ -58,7 +65,7 @@ static void check_race(void)
 		first = process_wait(pids[0]);
 		second = process_wait(pids[1]);
 		CHECK(WIFEXITED(first) && WIFEXITED(second));
-		CHECK(WEXITSTATUS(first) + WEXITSTATUS(second) == 1);
+		CHECK(WEXITSTATUS(first) + WEXITSTATUS(second) == REFUSED);
 		close(fd);
 	}
 }
