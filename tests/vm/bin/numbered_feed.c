@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,7 +32,7 @@ struct scene {
 	uint32_t tick; /* frames and gaps */
 	uint32_t moved; /* frames with the square */
 	uint64_t start_us, period_us;
-	int timer;
+	uint64_t waited_us; /* when the last wait was over */
 };
 
 static uint8_t *scene_buffer(struct scene *s)
@@ -91,12 +90,31 @@ static void scene_frame(struct scene *s, bool moving)
 	s->sequence++;
 }
 
-/* One tick; when the machine was too slow for some, they follow at once. */
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/*
+ * Until the frame is due. When the machine was too slow for some, they follow at twice the rate: not at
+ * once, which would be too fast for any consumer.
+ */
 static void scene_wait(struct scene *s)
 {
-	uint64_t ticks;
+	uint64_t due = s->start_us + s->tick * s->period_us,
+		 soonest = s->waited_us + s->period_us / 2;
+	struct timespec until;
 
-	CHECK(read(s->timer, &ticks, sizeof(ticks)) == sizeof(ticks));
+	if (due < soonest)
+		due = soonest;
+	until.tv_sec = due / 1000000;
+	until.tv_nsec = due % 1000000 * 1000;
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL))
+		;
+	s->waited_us = now_us();
 }
 
 static void scene_play(struct scene *s, const char *word, uint32_t n)
@@ -135,34 +153,19 @@ static void scene_open(struct scene *s, char **argv)
 	scene_frame(s, false); /* the first write makes the signal */
 }
 
-static void scene_start(struct scene *s, const char *fps)
-{
-	struct itimerspec pace = { 0 };
-	struct timespec now;
-
-	CHECK(atoi(fps) > 0);
-	s->period_us = 1000000 / atoi(fps);
-	pace.it_interval.tv_sec = s->period_us / 1000000;
-	pace.it_interval.tv_nsec = s->period_us % 1000000 * 1000;
-	pace.it_value = pace.it_interval;
-	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	CHECK(timerfd_settime(s->timer, 0, &pace, NULL) == 0);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	s->start_us = (uint64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 int main(int argc, char **argv)
 {
 	struct scene s = { .by_write = argc > 1 && !strcmp(argv[1], "-w") };
 
 	argv += 1 + s.by_write;
 	argc -= 1 + s.by_write;
-	CHECK(argc >= 7 && argc % 2 == 1);
+	CHECK(argc >= 7 && argc % 2 == 1 && atoi(argv[4]) > 0);
 	scene_open(&s, argv);
 	puts("ready");
 	fflush(stdout);
 	feed_await_consumers(s.feed.fd, 1);
-	scene_start(&s, argv[4]);
+	s.period_us = 1000000 / atoi(argv[4]);
+	s.start_us = now_us();
 	for (int i = 5; i < argc; i += 2)
 		scene_play(&s, argv[i], atoi(argv[i + 1]));
 	printf("end %u\n", s.sequence);
