@@ -109,8 +109,8 @@ consume()
 	local count=$1 log=$2
 
 	shift 2
-	v4l2-ctl -d /dev/ownframe/front/main --stream-mmap --stream-count="$count" --verbose "$@" \
-		>"$log" 2>&1
+	timeout 60 v4l2-ctl -d /dev/ownframe/front/main --stream-mmap --stream-count="$count" \
+		--verbose "$@" >"$log" 2>&1
 }
 
 # The same in the background, until it is killed: its process is $consumer.
