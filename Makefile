@@ -287,6 +287,7 @@ install_to = $(if $(2),install -d $(DESTDIR)$(1) && install -m $(3) $(2) $(DESTD
 install: programs
 	$(Q)$(call install_to,$(PREFIX)/bin,$(binaries),755)
 	$(Q)$(call install_to,$(PREFIX)/lib/udev/rules.d,$(wildcard udev/*.rules),644)
+	$(Q)$(call install_to,$(PREFIX)/lib/udev,$(wildcard udev/ownframe-owner),755)
 	$(Q)$(call install_to,$(PREFIX)/lib/systemd/system,$(wildcard systemd/*.service systemd/*.socket \
 		systemd/*.target systemd/*.timer systemd/*.path systemd/*.slice),644)
 	$(Q)$(foreach kind,sysusers tmpfiles,$(foreach f,$(wildcard systemd/*.$(kind)),\

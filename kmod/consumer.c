@@ -126,7 +126,7 @@ static struct ownframe_buffer *consumer_take(struct ownframe_consumer *consumer,
 {
 	struct ownframe_buffer *buf;
 
-	/* It may have stopped since the frame came, and started anew: then it begins with the next. */
+	/* It may have stopped since the frame came, and started anew: with the next frame. */
 	if (!consumer->running || (s32)(frame->sequence - consumer->first) < 0)
 		return NULL;
 	spin_lock(&consumer->buf_lock);
