@@ -4,13 +4,14 @@
 # board.sh: what happens on the board, from the first start to the clip in the store. demo/run.sh
 # starts it in a virtual machine with a TPM, and plays the owner's part outside.
 #
-# $OUT is shared with the owner: the claim goes back and forth there, and the store is there.
+# $OUT is shared with the owner: the claim goes back and forth there, and the store's content ends
+# up there. Each program runs as its own user, who may open what is its business.
 
 set -euo pipefail
 
 : "${OUT:?}" "${TREE:?}"
 export TSS2_LOG=all+none # what the TPM is asked and has not is normal at the first start
-spool=/scratch/spool
+spool=/var/lib/ownframe/spool
 feed_log=$OUT/feed.log record_log=$OUT/record.log upload_log=$OUT/upload.log
 # shellcheck source=tests/vm/lib/nodes.sh
 . "$TREE/tests/vm/lib/nodes.sh"
@@ -38,6 +39,34 @@ await()
 		sleep 0.2
 	done
 	die "no \"$1\" in $(basename "$2"): $(tail -n 3 "$2" 2>/dev/null)"
+}
+
+# Users, folders and their modes are those of a real board; the spool is on the disk.
+prepare()
+{
+	systemd-sysusers "$TREE/systemd/ownframe.sysusers"
+	mkdir -p "$spool"
+	mount --bind /scratch "$spool"
+	systemd-tmpfiles --create "$TREE/systemd/ownframe.tmpfiles"
+	chgrp tss /dev/tpmrm0
+	chmod 660 /dev/tpmrm0
+}
+
+# USER UMASK PROGRAM...: as its unit would start it.
+as_user()
+{
+	umask "$2"
+	exec prlimit --memlock=unlimited setpriv --reuid="$1" --regid="$1" \
+		--groups="${groups:-$1}" --no-new-privs "${@:3}"
+}
+
+# Who may open which node: what our udev rules do where udevd runs.
+give_nodes()
+{
+	chown ownframe-feed: "$sensor" "$(readlink -f /dev/ownframe/front/feed)"
+	chown ownframe-record: "$(readlink -f /dev/ownframe/front/main)"
+	chmod 600 "$sensor" "$(readlink -f /dev/ownframe/front/feed)" \
+		"$(readlink -f /dev/ownframe/front/main)"
 }
 
 # The owner's half, made elsewhere with a key that never comes here.
@@ -94,25 +123,25 @@ configure()
 	END
 	cat >/tmp/upload.conf <<-END
 		[upload]
-		store = dir:$OUT/store
-		spool = $spool
+		store = dir:/srv/ownframe
 	END
-	mkdir -p "$OUT/store"
 }
 
 step "starts for the first time"
+prepare
 ownframe identity init
 step "has a TPM identity: $(ownframe identity show | sed -n 's/^device  *//p')"
 claim
 
 ownframe_load front
 plug_sensor
+give_nodes
 configure
-ownframe-feed /tmp/front.feed.conf 2>"$feed_log" & feed=$!
+as_user ownframe-feed 0077 ownframe-feed /tmp/front.feed.conf 2>"$feed_log" & feed=$!
 await 'rests, nobody watches' "$feed_log"
-ownframe-record --spool "$spool" /tmp/front.conf 2>"$record_log" & record=$!
+groups=tss as_user ownframe-record 0007 ownframe-record /tmp/front.conf 2>"$record_log" & record=$!
 await 'frames a second' "$record_log"
-ownframe-upload /tmp/upload.conf 2>"$upload_log" & upload=$!
+as_user ownframe-upload 0022 ownframe-upload /tmp/upload.conf 2>"$upload_log" & upload=$!
 await 'feeds' "$feed_log"
 step "records nothing: nothing moves"
 sleep 8 # long enough to learn the picture, and to show that nothing is recorded
@@ -133,4 +162,4 @@ wait "$record" || die "ownframe-record ended with status $?"
 kill -TERM "$feed"
 wait "$feed" || die "ownframe-feed ended with status $?"
 kill -TERM "$upload"
-sync
+cp -r /srv/ownframe "$OUT/store"
