@@ -46,18 +46,17 @@ plays() {
 	[ ! -s clear.errors ] || fail "opened: ffmpeg complains: $(head -1 clear.errors)"
 }
 
-# The sealed file as output option (5.1 cannot seek it as input), the opened one both ways.
+# To these parts of its length, the sealed file as output option (5.1 cannot seek it as input), the
+# opened one by its index.
 seeks() {
 	local at
-	for at in 0.33 0.5 0.72 0.96; do
+	for at; do
 		at=$(awk "BEGIN { printf \"%.3f\", $seconds * $at }")
 		frames "${sealed[@]}" -ss "$at" >part
 		is_end part || fail "sealed: wrong frames from $at s on"
-		cp part part.sealed
-		frames -i clear.mp4 -ss "$at" >part
-		cmp -s part part.sealed || fail "opened: wrong frames from $at s on, decoded up to it"
+		mv part part.sealed
 		frames -ss "$at" -i clear.mp4 >part
-		cmp -s part part.sealed || fail "opened: wrong frames from $at s on, by its index"
+		cmp -s part part.sealed || fail "opened: wrong frames from $at s on"
 	done
 }
 
@@ -82,24 +81,24 @@ plays_cut() {
 
 # 47 samples at 10 a second: the last fragment has 7 of 10.
 plays short-last 4.7 samples=47
-seeks
+seeks 0.33 0.5 0.72 0.96
 plays_cut
 plays slices 4.7 samples=47 slices=4
-seeks
+seeks 0.52 0.96
 # Fragments that do not all begin at a sync sample, as passthrough makes them.
 plays loose-sync 20 samples=200 gop=7
-seeks
+seeks 0.33 0.5 0.72 0.96
 plays single-samples 60 samples=60 gop=7 duration=90000
-seeks
+seeks 0.52 0.96
 plays hundred 2.5 samples=250 gop=50 duration=900
 plays_cut
 plays block-64k 4.7 samples=47 block=65536
-seeks
+seeks 0.52 0.96
 plays_cut
 plays recipients 4.7 samples=47 recipients=16
 for n in 338 339 340; do
 	plays "references-$n" "$n" samples=$n duration=90000 index_blocks=$(((n + 337) / 338))
-	seeks
+	seeks 0.52 0.96
 done
 plays_cut
 echo "all frames as captured"
