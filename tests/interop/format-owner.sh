@@ -14,7 +14,7 @@ failed=1 usage=2 tampered=3 unknown_device=4 other_owner=5 incomplete=6 no_recip
 answers() {
 	local expected=$1 text=$2 status=0
 	shift 2
-	"$@" >said 2>&1 </dev/null || status=$?
+	"$@" >said 2>&1 || status=$?
 	[ "$status" = "$expected" ] || { echo "status $status, not $expected: $*"; cat said; exit 1; }
 	grep -qF -- "$text" said || { echo "did not say \"$text\": $*"; cat said; exit 1; }
 }
@@ -40,6 +40,10 @@ grep -q '"trigger": "motion"' info.json
 cp owner/owner.key locked.key
 openssl pkcs8 -topk8 -in owner/owner.key -out locked.key -v2 aes256 -passout pass:secret
 opens_nothing $failed "locked.key" clip --key locked.key --claims owner/claims.json
+locked="ownframe open clip --key locked.key --claims owner/claims.json --output by-passphrase.mp4"
+answers $failed "not the passphrase of this key" script -qec "$locked" /dev/null <<<guess
+answers 0 "recorded for motion" script -qec "$locked" /dev/null <<<secret
+cmp by-passphrase.mp4 by-file.mp4
 
 # Anybody else, with whatever claims.
 opens_nothing $other_owner "not opened, other-owner" clip --key stranger/owner.key
