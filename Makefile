@@ -330,7 +330,7 @@ deps:
 		echo "installing:" $$missing; \
 		mkdir -p $(BUILD); \
 		as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-		{ $$as_root apt-get -q=2 update && $$as_root env DEBIAN_FRONTEND=noninteractive \
+		{ $$as_root apt-get -q=2 update; $$as_root env DEBIAN_FRONTEND=noninteractive \
 			apt-get -q=2 install --no-install-recommends -y $$missing; \
 		} >$(BUILD)/apt.log 2>&1 || { tail -n 20 $(BUILD)/apt.log; exit 1; }; \
 	fi
