@@ -38,6 +38,8 @@ struct scene {
 	double gain, offset; /* of the light on the left half */
 	double gain_right; /* on the right half */
 	struct square square;
+	bool bars; /* instead of the wall, like a test picture */
+	int shift; /* of the bars, pixels */
 
 	struct motion_result result; /* of the last frame */
 	unsigned int moving; /* frames */
@@ -72,13 +74,26 @@ static double scene_wall(int x, int y)
 	return 50 + x * 100.0 / WIDTH + ((x / 24 + y / 40) % 2 ? 25 : 0);
 }
 
+/* Eight even bars, whose levels are few and far apart. */
+static double scene_bars(int x)
+{
+	static const double levels[] = { 180, 162, 131, 112, 84, 65, 35, 16 };
+
+	return levels[x % WIDTH * 8 / WIDTH];
+}
+
+static double scene_background(const struct scene *s, int x, int y)
+{
+	return s->bars ? scene_bars(x + s->shift) : scene_wall(x, y);
+}
+
 static void scene_draw(struct scene *s)
 {
 	for (int y = 0; y < HEIGHT; y++)
 		for (int x = 0; x < WIDTH; x++) {
 			bool in = x >= s->square.x && x < s->square.x + s->square.size &&
 				  y >= s->square.y && y < s->square.y + s->square.size;
-			double v = scene_wall(x, y) + (in ? s->square.contrast : 0);
+			double v = scene_background(s, x, y) + (in ? s->square.contrast : 0);
 
 			v = v * (x < WIDTH / 2 ? s->gain : s->gain_right) + s->offset +
 			    s->noise * scene_noise(s);
@@ -300,6 +315,30 @@ static void test_light_switch(void **state)
 	/* the camera takes half a second to follow */
 	light_switch(0.5, 0.4, 0, 0.5);
 	light_switch(1.4, 1.6, 0, 0.5);
+}
+
+/* The camera was turned: all moves, then stands still on another picture, whatever the light. */
+static void test_stops_on_another_picture(void **state)
+{
+	(void)state;
+	for (int shift = 8; shift < WIDTH; shift += 24) {
+		struct scene s;
+
+		scene_open(&s, &plain);
+		s.bars = true;
+		s.noise = 0;
+		scene_still(&s, 5 * FPS);
+		for (int i = 0; i < 4 * FPS; i++) {
+			s.shift = (i + 1) * shift / (4 * FPS);
+			scene_show(&s);
+		}
+		assert_true(s.events >= 1);
+		scene_still(&s, 2 * FPS);
+		s.moving = 0;
+		scene_still(&s, 60 * FPS);
+		assert_int_equal(s.moving, 0);
+		scene_close(&s);
+	}
 }
 
 /* --- what must be reported ---------------------------------------------------------------------- */
@@ -751,6 +790,7 @@ int main(void)
 		cmocka_unit_test(test_at_the_threshold),
 		cmocka_unit_test(test_flash),
 		cmocka_unit_test(test_light_switch),
+		cmocka_unit_test(test_stops_on_another_picture),
 		cmocka_unit_test(test_moving_square),
 		cmocka_unit_test(test_area),
 		cmocka_unit_test(test_moving_square_in_a_ramp),

@@ -52,6 +52,7 @@ struct block {
 	int32_t background; /* mean, slow; model */
 	int32_t deviation; /* mean distance from it while nothing moves, slow; model */
 	int32_t rest; /* distance from the background of late, fast; model */
+	int32_t level; /* mean of late whatever the light, fast; model */
 	uint32_t rest_us; /* for how long it has rested there */
 	bool left; /* it has left the background */
 	bool watched;
@@ -363,23 +364,34 @@ static void pace_set(struct pace *pace, uint64_t us)
 	pace->rest = weight(pace->us, REST_US);
 }
 
+/* Let @model follow @target, in one step if it is further than @most levels. False if it was. */
+static bool follow(int32_t *model, int32_t target, int32_t most, const struct pace *pace)
+{
+	if (abs(target - *model / 256) > most) {
+		*model = MODEL(target);
+		return false;
+	}
+	approach(model, MODEL(target), pace->rest);
+	return true;
+}
+
 /*
  * Has the block, @away levels from its background, left it? For how long has it rested there? What
- * leaves slowly, with the rest at its heels, is a change of light: it never stops resting.
+ * leaves slowly, with the rest at its heels, is a change of light: it never stops resting. Nor does
+ * what looks as before: then only the estimate of the light has jumped, as it can where a scene
+ * has stopped on another picture than the background's.
  */
-static void block_locate(struct block *b, int32_t away, int32_t limit, const struct pace *pace)
+static void block_locate(struct block *b, int32_t mean, int32_t away, int32_t limit,
+			 const struct pace *pace)
 {
 	bool left = abs(away) > (b->left ? limit / 2 : limit);
-	int32_t jump = abs(away - b->rest / 256);
+	int32_t most = left != b->left ? limit / 2 : limit;
+	bool as_before = follow(&b->level, mean, most, pace);
 
-	if (jump > (left != b->left ? limit / 2 : limit)) {
-		b->rest = MODEL(away);
+	if (!follow(&b->rest, away, most, pace) && !as_before)
 		b->rest_us = 0;
-	} else {
-		approach(&b->rest, MODEL(away), pace->rest);
-		if (b->rest_us < SETTLE_US)
-			b->rest_us += pace->us;
-	}
+	else if (b->rest_us < SETTLE_US)
+		b->rest_us += pace->us;
 	b->left = left;
 }
 
@@ -409,7 +421,7 @@ static bool block_step(struct block *b, int32_t mean, const struct light *light,
 	int32_t limit = threshold->floor + (int64_t)b->deviation * threshold->deviations / MODEL(4);
 	bool active;
 
-	block_locate(b, away, limit, pace);
+	block_locate(b, mean, away, limit, pace);
 	active = b->left && b->rest_us < SETTLE_US;
 	block_learn(b, away, limit, change, active, pace);
 	return active;
@@ -418,6 +430,7 @@ static bool block_step(struct block *b, int32_t mean, const struct light *light,
 static void block_adopt(struct block *b, int32_t mean)
 {
 	b->background = MODEL(mean);
+	b->level = MODEL(mean);
 	b->rest = 0;
 	b->left = false;
 }
@@ -435,6 +448,7 @@ static void block_first(struct block *b, int32_t mean, uint32_t n_seen, const st
 	approach(&b->deviation, abs(MODEL(mean) - b->background),
 		 part > pace->deviation ? part : pace->deviation);
 	approach(&b->background, MODEL(mean), part > pace->background ? part : pace->background);
+	b->level = MODEL(mean);
 }
 
 /* --- frames ----------------------------------------------------------------------------------- */
