@@ -10,7 +10,7 @@
 set -euo pipefail
 
 cd "$OUT"
-spool_maker . 20 120
+spool_maker . 60 120
 cp -r spool/ready original
 mkdir store
 printf '[upload]\nstore = dir:%s\nspool = %s\n' "$OUT/store" "$OUT/spool" >upload.conf
@@ -59,8 +59,9 @@ kills=0
 while [ -n "$(ls spool/ready)" ]; do
 	ownframe-upload upload.conf 2>>upload.log &
 	begun $!
-	# The kill is to come at a random moment.
-	sleep "0.$(printf %03d $((RANDOM % 40)))"
+	# The kill is to come at a random moment: soon at first, so that a fast machine has not sent
+	# everything by then, and later and later, so that a slow one gets on.
+	sleep "0.$(printf %03d $((RANDOM % (4 + kills))))"
 	kill -KILL $!
 	wait $! 2>/dev/null || true
 	kills=$((kills + 1))
