@@ -236,11 +236,15 @@ lint-format:
 
 # kmod/compat.h compares versions and names itself; that is what it is for.
 checkpatch_ignore := LINUX_VERSION_CODE,CONSTANT_COMPARISON,EMBEDDED_FILENAME
+# The macros of tracepoints are set as all of the kernel's are.
+checkpatch_ignore_trace := OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT
+checkpatch = tests/checkpatch --no-tree --strict --terse --show-types --no-summary --quiet \
+	--max-line-length=100 --ignore "$(checkpatch_ignore),$(1)" -f
 
 lint-checkpatch:
 	$(call say,LINT,checkpatch)
-	$(Q)tests/checkpatch --no-tree --strict --terse --show-types --no-summary --quiet \
-		--max-line-length=100 --ignore "$(checkpatch_ignore)" -f $(lint_kernel)
+	$(Q)$(call checkpatch,) $(filter-out kmod/trace.h,$(lint_kernel))
+	$(Q)$(call checkpatch,$(checkpatch_ignore_trace)) kmod/trace.h
 
 # In a tree of its own: sparse sees only what is compiled.
 lint-sparse: $(headers)

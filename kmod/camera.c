@@ -10,6 +10,7 @@
 #include <media/v4l2-event.h>
 
 #include "ownframe.h"
+#include "trace.h"
 
 /**
  * ownframe_name_valid() - can this be the name of a camera or view?
@@ -48,16 +49,12 @@ u32 ownframe_camera_format(struct ownframe_camera *camera, struct v4l2_pix_forma
 	return generation;
 }
 
-/* Tell the feed how many consumers stream. */
-static void camera_tell_consumers(struct ownframe_camera *camera)
+static void camera_drop_streaming(struct ownframe_camera *camera,
+				  struct ownframe_consumer *consumer)
 {
-	/*
-	 * The number is read with the control locked: of two who come here at once, the second
-	 * does not put back what the first has seen.
-	 */
-	v4l2_ctrl_lock(camera->consumers_ctrl);
-	__v4l2_ctrl_s_ctrl(camera->consumers_ctrl, READ_ONCE(camera->num_streaming));
-	v4l2_ctrl_unlock(camera->consumers_ctrl);
+	list_del_init(&consumer->stream_entry);
+	consumer->owner.node->num_streaming--;
+	camera->num_streaming--;
 }
 
 /* Nobody who streams can go on: their buffers are of the wrong size. */
@@ -67,8 +64,7 @@ static void camera_end_streams(struct ownframe_camera *camera)
 
 	lockdep_assert_held(&camera->lock);
 	list_for_each_entry_safe(consumer, next, &camera->streaming, stream_entry) {
-		list_del_init(&consumer->stream_entry);
-		camera->num_streaming--;
+		camera_drop_streaming(camera, consumer);
 		/* Here, where it is known to stream: vb2 takes the mark off at STREAMOFF. */
 		vb2_queue_error(&consumer->owner.queue);
 	}
@@ -98,7 +94,7 @@ void ownframe_camera_set_format(struct ownframe_camera *camera, const struct v4l
 
 	list_for_each_entry(view, &camera->views, entry)
 		v4l2_event_queue(&view->vdev, &source_change);
-	camera_tell_consumers(camera);
+	ownframe_tally_update(camera);
 }
 
 void ownframe_camera_set_signal(struct ownframe_camera *camera, bool signal)
@@ -123,13 +119,14 @@ int ownframe_camera_link(struct ownframe_camera *camera, struct ownframe_consume
 	if (consumer->generation == camera->generation) {
 		consumer->first = camera->sequence;
 		list_add_tail(&consumer->stream_entry, &camera->streaming);
+		consumer->owner.node->num_streaming++;
 		camera->num_streaming++;
 	} else {
 		ret = -EPIPE;
 	}
 	spin_unlock(&camera->lock);
 	if (!ret)
-		camera_tell_consumers(camera);
+		ownframe_tally_update(camera);
 	return ret;
 }
 
@@ -141,12 +138,10 @@ int ownframe_camera_link(struct ownframe_camera *camera, struct ownframe_consume
 void ownframe_camera_unlink(struct ownframe_camera *camera, struct ownframe_consumer *consumer)
 {
 	spin_lock(&camera->lock);
-	if (!list_empty(&consumer->stream_entry)) {
-		list_del_init(&consumer->stream_entry);
-		camera->num_streaming--;
-	}
+	if (!list_empty(&consumer->stream_entry))
+		camera_drop_streaming(camera, consumer);
 	spin_unlock(&camera->lock);
-	camera_tell_consumers(camera);
+	ownframe_tally_update(camera);
 }
 
 /**
@@ -162,16 +157,19 @@ void ownframe_camera_unlink(struct ownframe_camera *camera, struct ownframe_cons
 u32 ownframe_camera_deliver(struct ownframe_camera *camera, struct ownframe_frame *frame)
 {
 	struct ownframe_consumer *consumer, *next;
+	unsigned int consumers;
 	LIST_HEAD(batch);
 
 	lockdep_assert_held(&camera->feed_lock);
 	spin_lock(&camera->lock);
 	frame->sequence = camera->sequence++;
+	consumers = camera->num_streaming;
 	list_for_each_entry(consumer, &camera->streaming, stream_entry) {
 		ownframe_owner_get(&consumer->owner);
 		list_add_tail(&consumer->batch_entry, &batch);
 	}
 	spin_unlock(&camera->lock);
+	trace_frame_in(camera, frame, consumers);
 
 	list_for_each_entry(consumer, &batch, batch_entry) {
 		ownframe_consumer_copy(consumer, frame);
@@ -187,17 +185,17 @@ u32 ownframe_camera_deliver(struct ownframe_camera *camera, struct ownframe_fram
 /**
  * ownframe_camera_lose() - number a frame that nobody gets
  * @camera: the camera
+ * @frame: complete but for its sequence number
  *
  * Return: the number of the frame at the camera.
  */
-u32 ownframe_camera_lose(struct ownframe_camera *camera)
+u32 ownframe_camera_lose(struct ownframe_camera *camera, struct ownframe_frame *frame)
 {
-	u32 sequence;
-
 	spin_lock(&camera->lock);
-	sequence = camera->sequence++;
+	frame->sequence = camera->sequence++;
 	spin_unlock(&camera->lock);
-	return sequence;
+	trace_frame_in(camera, frame, 0);
+	return frame->sequence;
 }
 
 /* Life */
@@ -252,8 +250,10 @@ struct ownframe_camera *ownframe_camera_new(const char *name)
 	strscpy(camera->name, name, sizeof(camera->name));
 	INIT_LIST_HEAD(&camera->views);
 	INIT_LIST_HEAD(&camera->streaming);
+	INIT_LIST_HEAD(&camera->seen_entry);
 	mutex_init(&camera->feed_lock);
 	spin_lock_init(&camera->lock);
+	ownframe_tally_init(camera);
 	ownframe_format_default(&camera->format);
 	camera->interval = (struct v4l2_fract) { 1, 30 };
 	ret = camera_init_ctrls(camera);
@@ -320,11 +320,15 @@ int ownframe_camera_add_view(struct ownframe_camera *camera, const char *name)
 int ownframe_camera_register(struct ownframe_camera *camera)
 {
 	struct ownframe_node *view;
-	int ret = ownframe_node_register(&camera->feed);
+	int ret = ownframe_tally_register(camera);
 
+	if (!ret)
+		ret = ownframe_node_register(&camera->feed);
 	list_for_each_entry(view, &camera->views, entry)
 		if (!ret)
 			ret = ownframe_node_register(view);
+	if (!ret)
+		ownframe_debugfs_add(camera);
 	return ret;
 }
 
@@ -337,9 +341,11 @@ void ownframe_camera_remove(struct ownframe_camera *camera)
 	struct platform_device *parent = camera->parent;
 	struct ownframe_node *view;
 
+	ownframe_debugfs_remove(camera);
 	ownframe_node_unregister(&camera->feed);
 	list_for_each_entry(view, &camera->views, entry)
 		ownframe_node_unregister(view);
+	ownframe_tally_unregister(camera);
 	v4l2_device_unregister(&camera->v4l2_dev);
 	platform_device_unregister(parent);
 	v4l2_device_put(&camera->v4l2_dev);

@@ -8,7 +8,10 @@
  * The one thing to know: a frame is copied under copy_lock alone. A consumer that is stopped, hangs
  * in a page fault, or is slow, holds other locks, so it costs nobody anything.
  */
+#include <linux/ktime.h>
+
 #include "ownframe.h"
+#include "trace.h"
 
 static int consumer_queue_setup(struct vb2_queue *queue, unsigned int *num_buffers,
 				unsigned int *num_planes, unsigned int sizes[],
@@ -127,8 +130,10 @@ static struct ownframe_buffer *consumer_take(struct ownframe_consumer *consumer,
 	struct ownframe_buffer *buf;
 
 	/* It may have stopped since the frame came, and started anew: with the next frame. */
-	if (!consumer->running || (s32)(frame->sequence - consumer->first) < 0)
+	if (!consumer->running || (s32)(frame->sequence - consumer->first) < 0) {
+		trace_frame_drop(consumer, frame, OWNFRAME_DROP_STOPPED);
 		return NULL;
+	}
 	spin_lock(&consumer->buf_lock);
 	buf = list_first_entry_or_null(&consumer->queued, struct ownframe_buffer, entry);
 	if (buf)
@@ -136,6 +141,8 @@ static struct ownframe_buffer *consumer_take(struct ownframe_consumer *consumer,
 	else
 		consumer->dropped++;
 	spin_unlock(&consumer->buf_lock);
+	if (!buf)
+		trace_frame_drop(consumer, frame, OWNFRAME_DROP_NO_BUFFER);
 	return buf;
 }
 
@@ -183,14 +190,18 @@ void ownframe_consumer_copy(struct ownframe_consumer *consumer, const struct own
 	struct vb2_queue *queue = &consumer->owner.queue;
 	struct ownframe_buffer *buf;
 	struct vb2_buffer *vb;
+	u64 copy_ns;
+	u32 bytes;
 
 	mutex_lock(&consumer->copy_lock);
 	buf = consumer_take(consumer, frame);
 	if (!buf)
 		goto unlock;
 	vb = &buf->vb.vb2_buf;
-	vb2_set_plane_payload(vb, 0, copy_picture(vb2_plane_cookie(vb, 0), &consumer->format,
-						  frame));
+	copy_ns = ktime_get_ns();
+	bytes = copy_picture(vb2_plane_cookie(vb, 0), &consumer->format, frame);
+	copy_ns = ktime_get_ns() - copy_ns;
+	vb2_set_plane_payload(vb, 0, bytes);
 	vb->timestamp = frame->timestamp;
 	buf->vb.sequence = frame->sequence - consumer->first;
 	buf->vb.field = consumer->format.field;
@@ -204,7 +215,10 @@ void ownframe_consumer_copy(struct ownframe_consumer *consumer, const struct own
 	spin_lock(&consumer->buf_lock);
 	consumer->filled = buf;
 	consumer->delivered++;
+	consumer->bytes += bytes;
+	consumer->copy_ns += copy_ns;
 	spin_unlock(&consumer->buf_lock);
+	trace_frame_out(consumer, frame, bytes, copy_ns);
 unlock:
 	mutex_unlock(&consumer->copy_lock);
 }

@@ -86,12 +86,12 @@ static int feed_deliver(struct ownframe_camera *camera, struct vb2_v4l2_buffer *
 
 	/* A dma-buf need not be looked at for nobody. Who starts now is in time for the next. */
 	if (!READ_ONCE(camera->num_streaming)) {
-		vbuf->sequence = ownframe_camera_lose(camera);
+		vbuf->sequence = ownframe_camera_lose(camera, &frame);
 		return 0;
 	}
 	ret = ownframe_mem_begin_read(mem, &frame.map);
 	if (ret) {
-		vbuf->sequence = ownframe_camera_lose(camera);
+		vbuf->sequence = ownframe_camera_lose(camera, &frame);
 		return ret;
 	}
 	vbuf->sequence = ownframe_camera_deliver(camera, &frame);

@@ -87,17 +87,22 @@ static int __init ownframe_init(void)
 {
 	int ret = ownframe_mem_init();
 
-	if (ret || !cameras || !*cameras)
-		return ret;
-	ret = add_cameras();
 	if (ret)
+		return ret;
+	ownframe_debugfs_init();
+	if (cameras && *cameras)
+		ret = add_cameras();
+	if (ret) {
 		remove_cameras();
+		ownframe_debugfs_exit();
+	}
 	return ret;
 }
 
 static void __exit ownframe_exit(void)
 {
 	remove_cameras();
+	ownframe_debugfs_exit();
 }
 
 module_init(ownframe_init);

@@ -469,7 +469,7 @@ static const struct v4l2_file_operations node_fops = {
 	.mmap		= node_mmap,
 };
 
-/* sysfs: the names for udev */
+/* sysfs: the names for udev, and how many watch */
 
 static ssize_t camera_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -483,9 +483,17 @@ static ssize_t node_show(struct device *dev, struct device_attribute *attr, char
 }
 static DEVICE_ATTR_RO(node);
 
+static ssize_t consumers_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n",
+			  ownframe_tally_count(vdev_to_node(to_video_device(dev))));
+}
+static DEVICE_ATTR_RO(consumers);
+
 static struct attribute *node_attrs[] = {
 	&dev_attr_camera.attr,
 	&dev_attr_node.attr,
+	&dev_attr_consumers.attr,
 	NULL
 };
 
@@ -540,9 +548,23 @@ int ownframe_node_init(struct ownframe_node *node, struct ownframe_camera *camer
 	return 0;
 }
 
+static void node_find_consumers_attr(struct ownframe_node *node)
+{
+	struct kernfs_node *group = sysfs_get_dirent(node->vdev.dev.kobj.sd, node_group.name);
+
+	if (!group)
+		return;
+	node->consumers_attr = sysfs_get_dirent(group, dev_attr_consumers.attr.name);
+	sysfs_put(group);
+}
+
 int ownframe_node_register(struct ownframe_node *node)
 {
-	return video_register_device(&node->vdev, VFL_TYPE_VIDEO, -1);
+	int ret = video_register_device(&node->vdev, VFL_TYPE_VIDEO, -1);
+
+	if (!ret)
+		node_find_consumers_attr(node);
+	return ret;
 }
 
 /**
@@ -565,5 +587,6 @@ void ownframe_node_unregister(struct ownframe_node *node)
 
 void ownframe_node_destroy(struct ownframe_node *node)
 {
+	sysfs_put(node->consumers_attr);
 	ownframe_owner_put(node->unbound);
 }

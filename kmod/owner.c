@@ -8,6 +8,7 @@
  * The one thing to know: the process is its mm, not its pid and not the open file. Threads, vfork()
  * and CLONE_VM children share it; fork(), exec() and a passed descriptor do not.
  */
+#include <linux/cred.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -75,7 +76,10 @@ struct ownframe_owner *ownframe_owner_new(struct ownframe_node *node)
 
 static void owner_free(struct kref *ref)
 {
-	kfree(container_of(ref, struct ownframe_owner, ref));
+	struct ownframe_owner *owner = container_of(ref, struct ownframe_owner, ref);
+
+	put_pid(owner->pid);
+	kfree(owner);
 }
 
 void ownframe_owner_put(struct ownframe_owner *owner)
@@ -142,6 +146,9 @@ static struct ownframe_owner *owner_create(struct ownframe_node *node, struct mm
 	if (IS_ERR(owner))
 		return owner;
 	owner->mm = mm;
+	owner->pid = get_pid(task_tgid(current));
+	owner->uid = current_euid();
+	get_task_comm(owner->comm, current->group_leader);
 	/* Takes mmap_lock, for which a thread in a page fault can make us wait: no lock is held. */
 	ret = mmu_notifier_register(&owner->notifier, mm);
 	if (ret) {

@@ -14,6 +14,7 @@
  *	owner.lock		is vb2_queue.lock of a consumer. Held while user memory is pinned or
  *				copied to, so nobody but the consumer's own process may wait for it.
  *	consumer.copy_lock	a frame is being copied to this consumer. No page faults under it.
+ *	camera.tally_lock	the world is told how many consumers stream.
  *	v4l2_ctrl_handler.lock	of the feed's controls.
  *	camera.lock		spinlock: format, signal, sequence, who streams.
  *	node.lock		spinlock: owners of a node.
@@ -29,11 +30,15 @@
 
 #include <linux/iosys-map.h>
 #include <linux/kref.h>
+#include <linux/leds.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
+#include <linux/pid.h>
 #include <linux/platform_device.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
+#include <linux/uidgid.h>
 #include <linux/videodev2.h>
 #include <media/v4l2-ctrls.h>
 #include <media/v4l2-device.h>
@@ -91,6 +96,10 @@ void ownframe_mem_write(struct ownframe_mem *mem, size_t offset, const struct io
  * @node: the node. Valid as long as a handle is bound
  * @mm: the process. Compared, never dereferenced; @notifier holds it
  * @notifier: says when @mm is gone
+ * @pid: the thread group that bound first, with its @uid and @comm of then, for who looks on:
+ *	nothing depends on them
+ * @uid: see @pid
+ * @comm: see @pid
  * @entry: in node.owners (node.lock)
  * @handles: bound handles (node.lock)
  * @gone: @mm is gone, or no handle is left: no longer in node.owners (node.lock)
@@ -106,6 +115,9 @@ struct ownframe_owner {
 	struct ownframe_node *node;
 	struct mm_struct *mm;
 	struct mmu_notifier notifier;
+	struct pid *pid;
+	kuid_t uid;
+	char comm[TASK_COMM_LEN];
 	struct list_head entry;
 	unsigned int handles;
 	bool gone;
@@ -182,6 +194,9 @@ struct ownframe_node_type {
  * @num_owners: their number
  * @unbound: an owner that never owns anything, so its queue is always empty: what handles that are
  *	not bound act upon
+ * @num_streaming: consumers that stream on this view (camera.lock)
+ * @consumers_attr: to tell who polls the attribute in sysfs
+ * @num_told: what they know (camera.tally_lock)
  */
 struct ownframe_node {
 	struct video_device vdev;
@@ -197,6 +212,9 @@ struct ownframe_node {
 	struct list_head owners;
 	unsigned int num_owners;
 	struct ownframe_owner *unbound;
+	unsigned int num_streaming;
+	struct kernfs_node *consumers_attr;
+	unsigned int num_told;
 };
 
 static inline struct ownframe_node *vdev_to_node(struct video_device *vdev)
@@ -246,6 +264,16 @@ struct ownframe_frame {
 };
 
 /**
+ * enum ownframe_drop - why a consumer does not get a frame
+ * @OWNFRAME_DROP_NO_BUFFER: it has none queued
+ * @OWNFRAME_DROP_STOPPED: it stopped to stream since the frame came
+ */
+enum ownframe_drop {
+	OWNFRAME_DROP_NO_BUFFER,
+	OWNFRAME_DROP_STOPPED,
+};
+
+/**
  * struct ownframe_consumer - a process that takes frames out
  * @owner: first
  * @generation: camera.generation when the buffers were allocated (queue lock)
@@ -260,6 +288,8 @@ struct ownframe_frame {
  * @filled: the one that holds the present frame, until all consumers have it
  * @delivered: frames that it was given
  * @dropped: frames for which it had no buffer
+ * @bytes: of the frames that it was given
+ * @copy_ns: time that copying them took
  */
 struct ownframe_consumer {
 	struct ownframe_owner owner;
@@ -275,6 +305,8 @@ struct ownframe_consumer {
 	struct ownframe_buffer *filled;
 	u64 delivered;
 	u64 dropped;
+	u64 bytes;
+	u64 copy_ns;
 };
 
 static inline struct ownframe_consumer *to_consumer(struct ownframe_owner *owner)
@@ -312,7 +344,11 @@ void ownframe_consumer_complete(struct ownframe_consumer *consumer);
  * @feed_ctrls: controls of the feed node
  * @consumers_ctrl: OWNFRAME_CID_CONSUMERS
  * @views: ownframe_node.entry; complete before the nodes are registered
+ * @seen_entry: in the list of cameras that debugfs shows
+ * @tally_led: LED trigger, lit while somebody streams
+ * @tally_name: its name
  * @feed_lock: see above
+ * @tally_lock: see above
  * @lock: the fields below. @format, @interval and @generation are only written with @feed_lock held
  *	too, and may be read with either
  * @format: what the feed set
@@ -331,7 +367,11 @@ struct ownframe_camera {
 	struct v4l2_ctrl_handler feed_ctrls;
 	struct v4l2_ctrl *consumers_ctrl;
 	struct list_head views;
+	struct list_head seen_entry;
+	struct led_trigger tally_led;
+	char tally_name[sizeof(KBUILD_MODNAME "-") + OWNFRAME_NAME_MAX];
 	struct mutex feed_lock; /* the feed's queue and the frame */
+	struct mutex tally_lock; /* what was told */
 	spinlock_t lock; /* format, signal, sequence, who streams */
 	struct v4l2_pix_format format;
 	struct v4l2_fract interval;
@@ -354,6 +394,21 @@ void ownframe_camera_set_signal(struct ownframe_camera *camera, bool signal);
 int ownframe_camera_link(struct ownframe_camera *camera, struct ownframe_consumer *consumer);
 void ownframe_camera_unlink(struct ownframe_camera *camera, struct ownframe_consumer *consumer);
 u32 ownframe_camera_deliver(struct ownframe_camera *camera, struct ownframe_frame *frame);
-u32 ownframe_camera_lose(struct ownframe_camera *camera);
+u32 ownframe_camera_lose(struct ownframe_camera *camera, struct ownframe_frame *frame);
+
+/* tally.c: who is told how many consumers stream */
+
+unsigned int ownframe_tally_count(struct ownframe_node *node);
+void ownframe_tally_init(struct ownframe_camera *camera);
+int ownframe_tally_register(struct ownframe_camera *camera);
+void ownframe_tally_unregister(struct ownframe_camera *camera);
+void ownframe_tally_update(struct ownframe_camera *camera);
+
+/* debugfs.c: the table of consumers */
+
+void ownframe_debugfs_init(void);
+void ownframe_debugfs_exit(void);
+void ownframe_debugfs_add(struct ownframe_camera *camera);
+void ownframe_debugfs_remove(struct ownframe_camera *camera);
 
 #endif /* OWNFRAME_H */
