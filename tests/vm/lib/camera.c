@@ -20,7 +20,7 @@
 
 #include "camera.h"
 
-#define DEQUEUE_MS 10000
+#define DEQUEUE_MS 30000
 
 void camera_fail(const char *file, int line, const char *what, int error)
 {

@@ -72,7 +72,7 @@ void stream_queue(struct stream *stream, unsigned int index);
 void stream_queue_all(struct stream *stream);
 void stream_on(struct stream *stream);
 void stream_off(struct stream *stream);
-/* Wait at most 10 s for a buffer and dequeue it. */
+/* Wait at most 30 s for a buffer and dequeue it. */
 struct v4l2_buffer stream_dequeue(struct stream *stream);
 /* munmap or free, and REQBUFS(0). */
 void stream_free(struct stream *stream);

@@ -55,6 +55,7 @@ refused()
 
 film_start()
 {
+	: >"$film_log" # of the film before, which was "ready" too
 	numbered_feed front "$1" 320 240 10 "${@:2}" >"$film_log" &
 	film=$!
 	await ready "$film_log"
