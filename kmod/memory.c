@@ -33,7 +33,7 @@
  * @pages: pages of the shmem file, or pinned user pages
  * @num_pages: their number
  * @offset: of the buffer's first byte in the first page
- * @map: where the kernel sees it in one piece: a dma-buf, or pages if somebody asked for it
+ * @map: where the kernel sees it in one piece: a dma-buf, or pages of the shmem file if there was room
  */
 struct ownframe_mem {
 	struct ownframe_owner *owner;
@@ -128,8 +128,7 @@ static void mem_put(void *priv)
 	struct ownframe_mem *mem = priv;
 	unsigned long i;
 
-	if (mem->map.vaddr)
-		vunmap(mem->map.vaddr);
+	vunmap(mem->map.vaddr);
 	scrub(mem);
 	for (i = 0; i < mem->num_pages; i++)
 		put_page(mem->pages[i]);
@@ -167,6 +166,8 @@ static void *mem_alloc(struct vb2_buffer *vb, struct device *dev, unsigned long 
 		set_page_dirty(page);
 		mem->pages[mem->num_pages++] = page;
 	}
+	/* A copy in one piece costs a fraction of one by pages. Without it, it is one by pages. */
+	iosys_map_set_vaddr(&mem->map, vmap(mem->pages, num_pages, VM_MAP, PAGE_KERNEL));
 	return mem;
 }
 
@@ -174,9 +175,6 @@ static void *mem_vaddr(struct vb2_buffer *vb, void *priv)
 {
 	struct ownframe_mem *mem = priv;
 
-	if (!mem->map.vaddr && mem->file)
-		iosys_map_set_vaddr(&mem->map,
-				    vmap(mem->pages, mem->num_pages, VM_MAP, PAGE_KERNEL));
 	return mem->map.vaddr;
 }
 
@@ -324,6 +322,12 @@ void ownframe_mem_write(struct ownframe_mem *mem, size_t offset, const struct io
 	struct page *page;
 	void *to;
 
+	if (mem->map.vaddr) {
+		to = mem->map.vaddr + offset;
+		iosys_map_memcpy_from(to, from, from_offset, length);
+		flush_kernel_vmap_range(to, length);
+		return;
+	}
 	for (; length; length -= part, at += part, from_offset += part) {
 		page = mem->pages[at >> PAGE_SHIFT];
 		part = min_t(size_t, length, PAGE_SIZE - offset_in_page(at));
