@@ -66,24 +66,43 @@ static bool attribute_is(int number, const char *attribute, const char *value)
 	return strcmp(line, value) == 0;
 }
 
-int camera_try_open(const char *camera, const char *node, int flags)
+/* N of /dev/videoN; -1 if there is no such node. */
+static int node_number(const char *camera, const char *node)
 {
-	char path[32];
-
-	for (int number = 0; number < 64; number++) {
-		if (!attribute_is(number, "camera", camera) || !attribute_is(number, "node", node))
-			continue;
-		snprintf(path, sizeof(path), "/dev/video%d", number);
-		return open(path, O_RDWR | O_CLOEXEC | flags);
-	}
+	for (int number = 0; number < 64; number++)
+		if (attribute_is(number, "camera", camera) && attribute_is(number, "node", node))
+			return number;
 	errno = ENOENT;
 	return -1;
+}
+
+int camera_try_open(const char *camera, const char *node, int flags)
+{
+	int number = node_number(camera, node);
+	char path[32];
+
+	if (number < 0)
+		return -1;
+	snprintf(path, sizeof(path), "/dev/video%d", number);
+	return open(path, O_RDWR | O_CLOEXEC | flags);
 }
 
 int camera_open(const char *camera, const char *node, int flags)
 {
 	int fd = camera_try_open(camera, node, flags);
 
+	CHECK(fd >= 0);
+	return fd;
+}
+
+int camera_open_attribute(const char *camera, const char *node, const char *attribute)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/class/video4linux/video%d/ownframe/%s",
+		 node_number(camera, node), attribute);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	CHECK(fd >= 0);
 	return fd;
 }

@@ -41,6 +41,8 @@ void camera_load(const char *names);
 /* Open a node by name: O_RDWR | flags; -1 and errno if that fails. */
 int camera_try_open(const char *camera, const char *node, int flags);
 int camera_open(const char *camera, const char *node, int flags);
+/* Open an attribute that the driver gives a node in sysfs, for reading. */
+int camera_open_attribute(const char *camera, const char *node, const char *attribute);
 
 /* Bytes of frame NUMBER. Any two frames differ in nearly every word, the first of which is NUMBER. */
 void frame_fill(void *to, size_t length, uint32_t number);
