@@ -61,6 +61,7 @@ static int node_open(struct file *file)
 	if (!handle)
 		return -ENOMEM;
 	handle->node = node;
+	mutex_init(&handle->event_lock);
 	handle->priority = V4L2_PRIORITY_DEFAULT;
 	handle->mm = current->mm;
 	if (handle->mm)
@@ -94,15 +95,24 @@ static int node_release(struct file *file)
 
 /* Priority */
 
-/* The highest priority among the handles of the process that this one counts for. */
+/*
+ * A handle's priority counts for one process. Another that holds the same open file, because it was
+ * passed before it was bound, has what it would have on a handle of its own.
+ */
+static enum v4l2_priority priority_of(struct ownframe_handle *handle, struct mm_struct *mm)
+{
+	return handle->mm == mm ? handle->priority : V4L2_PRIORITY_DEFAULT;
+}
+
+/* The highest priority among the handles of the calling process, of which this is one. */
 static enum v4l2_priority priority_max(struct ownframe_handle *handle)
 {
-	enum v4l2_priority max = V4L2_PRIORITY_UNSET;
+	enum v4l2_priority max = priority_of(handle, current->mm);
 	struct ownframe_handle *other;
 
 	lockdep_assert_held(&handle->node->vdev.fh_lock);
 	list_for_each_entry(other, &handle->node->vdev.fh_list, fh.list)
-		if (other->mm == handle->mm)
+		if (other->mm == current->mm)
 			max = max(max, other->priority);
 	return max;
 }
@@ -114,7 +124,7 @@ static int priority_check(struct ownframe_handle *handle)
 	bool outranked;
 
 	spin_lock_irqsave(&vdev->fh_lock, flags);
-	outranked = handle->priority < priority_max(handle);
+	outranked = priority_of(handle, current->mm) < priority_max(handle);
 	spin_unlock_irqrestore(&vdev->fh_lock, flags);
 	return outranked ? -EBUSY : 0;
 }
@@ -148,15 +158,18 @@ static int priority_set(struct ownframe_handle *handle, u32 __user *arg)
 
 	mmgrab(mm);
 	spin_lock_irqsave(&vdev->fh_lock, flags);
-	/* Who was passed a handle that is not bound must not outrank who passed it. */
-	if (!handle->owner && handle->mm)
-		swap(handle->mm, mm);
-	if (handle->priority < priority_max(handle))
+	/* Another process may have bound it while we fetched the number. */
+	if (IS_ERR(ownframe_owner_of(handle))) {
+		ret = -EACCES;
+	} else if (priority_of(handle, mm) < priority_max(handle)) {
 		ret = -EBUSY;
-	else
+	} else {
+		swap(handle->mm, mm);
 		handle->priority = priority;
+	}
 	spin_unlock_irqrestore(&vdev->fh_lock, flags);
-	mmdrop(mm);
+	if (mm)
+		mmdrop(mm);
 	return ret;
 }
 
@@ -205,6 +218,56 @@ static bool open_to_all(unsigned int cmd)
 	}
 }
 
+/* Until a handle is bound, one process at a time asks for an event that is there. */
+static long event_dequeue_unbound(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct ownframe_handle *handle = to_handle(file);
+	long ret;
+
+	if (mutex_lock_interruptible(&handle->event_lock))
+		return -ERESTARTSYS;
+	if (IS_ERR(ownframe_owner_of(handle)))
+		ret = -EACCES;
+	else if (v4l2_event_pending(&handle->fh) || file->f_flags & O_NONBLOCK)
+		ret = video_ioctl2(file, cmd, arg);
+	else
+		ret = -EAGAIN;
+	mutex_unlock(&handle->event_lock);
+	return ret;
+}
+
+/*
+ * VIDIOC_DQEVENT. The core sleeps until there is an event, without a look at who owns the handle by
+ * then: a process that was there before the handle was bound would take the owner's events. So all
+ * sleep here, and go to the core for an event that is there.
+ */
+static long event_dequeue(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct ownframe_handle *handle = to_handle(file);
+	struct video_device *vdev = &handle->node->vdev;
+	struct ownframe_owner *owner;
+	long ret;
+
+	do {
+		owner = ownframe_owner_of(handle);
+		if (IS_ERR(owner))
+			return PTR_ERR(owner);
+		if (!(file->f_flags & O_NONBLOCK) &&
+		    wait_event_interruptible(handle->fh.wait,
+					     v4l2_event_pending(&handle->fh) ||
+					     ownframe_owner_of(handle) != owner ||
+					     !video_is_registered(vdev)))
+			return -ERESTARTSYS;
+		if (!video_is_registered(vdev))
+			return -ENODEV;
+		/* A stranger may hold the lock, in a page fault: no owner waits for it. */
+		if (owner != handle->node->unbound)
+			return video_ioctl2(file, cmd, arg);
+		ret = event_dequeue_unbound(file, cmd, arg);
+	} while (ret == -EAGAIN);
+	return ret;
+}
+
 static long node_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct ownframe_handle *handle = to_handle(file);
@@ -222,6 +285,8 @@ static long node_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return priority_set(handle, (u32 __user *)arg);
 	if (needs_priority(cmd) && priority_check(handle))
 		return -EBUSY;
+	if (_IOC_NR(cmd) == _IOC_NR(VIDIOC_DQEVENT))
+		return event_dequeue(file, cmd, arg);
 	return video_ioctl2(file, cmd, arg);
 }
 

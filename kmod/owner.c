@@ -178,8 +178,11 @@ static struct ownframe_owner *owner_create(struct ownframe_node *node, struct mm
 	return other;
 }
 
-/* From now on the handle's priority counts among those of its owner. */
-static void handle_set_mm(struct ownframe_handle *handle, struct mm_struct *mm)
+/*
+ * From now on the handle's priority counts among those of its owner, who need not be content with
+ * what another process set, and who waits for an event has to look at whose it is.
+ */
+static void handle_given(struct ownframe_handle *handle, struct mm_struct *mm)
 {
 	struct video_device *vdev = &handle->node->vdev;
 	struct mm_struct *old;
@@ -188,10 +191,13 @@ static void handle_set_mm(struct ownframe_handle *handle, struct mm_struct *mm)
 	mmgrab(mm);
 	spin_lock_irqsave(&vdev->fh_lock, flags);
 	old = handle->mm;
+	if (old != mm)
+		handle->priority = V4L2_PRIORITY_DEFAULT;
 	handle->mm = mm;
 	spin_unlock_irqrestore(&vdev->fh_lock, flags);
 	if (old)
 		mmdrop(old);
+	wake_up_all(&handle->fh.wait);
 }
 
 /**
@@ -235,7 +241,7 @@ struct ownframe_owner *ownframe_owner_bind(struct ownframe_handle *handle, bool 
 		ownframe_owner_put(owner);
 		return ownframe_owner_bind(handle, create);
 	}
-	handle_set_mm(handle, mm);
+	handle_given(handle, mm);
 	return owner;
 }
 

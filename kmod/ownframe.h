@@ -134,9 +134,11 @@ struct ownframe_owner {
  * @fh: first, as the V4L2 core and vb2 take file->private_data for it
  * @node: the node that was opened
  * @owner: set once, when the handle is bound, for as long as it is open; read without a lock
- * @mm: the process on whose priority @priority counts: the owner's, before that the opener's or the
- *	last that set it (fh_lock). Holds a reference
+ * @mm: the process for which @priority counts: the owner's, before that the opener's or the last
+ *	that set it (fh_lock). Holds a reference
  * @priority: V4L2 priority among the handles of @mm (fh_lock)
+ * @event_lock: taken to dequeue an event before the handle is bound. Held while the event is copied
+ *	to user, so only those wait for it who share a handle that is nobody's
  * @polled: poll() was called before the handle was bound
  * @ctrl_handler: controls of the handle
  */
@@ -146,6 +148,7 @@ struct ownframe_handle {
 	struct ownframe_owner *owner;
 	struct mm_struct *mm;
 	enum v4l2_priority priority;
+	struct mutex event_lock; /* VIDIOC_DQEVENT before the handle is bound */
 	bool polled;
 	struct v4l2_ctrl_handler ctrl_handler;
 };

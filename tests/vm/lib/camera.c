@@ -364,6 +364,23 @@ void process_wait_ok(pid_t pid)
 	CHECK(WEXITSTATUS(status) == 0);
 }
 
+void process_await_sleep(pid_t pid)
+{
+	char path[64], line[512], *state;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	do {
+		usleep(1000); /* nobody announces it */
+		file = fopen(path, "r");
+		CHECK(file);
+		CHECK(fgets(line, sizeof(line), file));
+		fclose(file);
+		state = strrchr(line, ')');
+		CHECK(state);
+	} while (state[2] != 'S');
+}
+
 void byte_send(int fd, char byte)
 {
 	CHECK(write(fd, &byte, 1) == 1);

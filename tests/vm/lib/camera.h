@@ -100,6 +100,8 @@ pid_t process_start(int (*function)(void *arg), void *arg);
 int process_wait(pid_t pid);
 /* It exited with 0. */
 void process_wait_ok(pid_t pid);
+/* Wait until it sleeps: in the call that it was about to make when it last said something. */
+void process_await_sleep(pid_t pid);
 
 /* A byte over a pipe or socket, to put processes in step. */
 void byte_send(int fd, char byte);

@@ -39,14 +39,55 @@ static int other_process(void *arg)
 	return 0;
 }
 
-static int raises_passed(void *arg)
-{
-	int fd = fd_receive(*(int *)arg);
+struct passed {
+	int socket;
+	uint32_t priority;
+};
 
-	CHECK(set_priority(fd, V4L2_PRIORITY_RECORD) == 0);
-	byte_send(*(int *)arg, 'r');
-	byte_receive(*(int *)arg);
+static int sets_passed(void *arg)
+{
+	struct passed *passed = arg;
+	int fd = fd_receive(passed->socket);
+
+	CHECK(set_priority(fd, passed->priority) == 0);
+	byte_send(passed->socket, 's');
+	byte_receive(passed->socket);
 	return 0;
+}
+
+/*
+ * One that is passed a handle sets its priority, before the sender binds @binds: it outranks none of the
+ * sender's handles, nor does it make the one it was passed less than they are.
+ */
+static void check_passed(int binds, int passes, int other, uint32_t priority)
+{
+	struct v4l2_requestbuffers request = {
+		.count = 1,
+		.type = capture,
+		.memory = V4L2_MEMORY_MMAP,
+	};
+	struct passed passed = { .priority = priority };
+	int pair[2];
+	pid_t pid;
+
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
+	passed.socket = pair[1];
+	pid = process_start(sets_passed, &passed);
+	fd_send(pair[0], passes);
+	byte_receive(pair[0]);
+	CHECK(get_priority(other) == V4L2_PRIORITY_DEFAULT);
+	CHECK(xioctl(binds, VIDIOC_REQBUFS, &request) == 0);
+	CHECK(get_priority(other) == V4L2_PRIORITY_DEFAULT);
+	request.count = 0;
+	CHECK(xioctl(binds, VIDIOC_REQBUFS, &request) == 0);
+	request.count = 1;
+	CHECK(xioctl(other, VIDIOC_REQBUFS, &request) == 0);
+	request.count = 0;
+	CHECK(xioctl(other, VIDIOC_REQBUFS, &request) == 0);
+	byte_send(pair[0], 'd');
+	process_wait_ok(pid);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 int main(void)
@@ -57,23 +98,22 @@ int main(void)
 		.memory = V4L2_MEMORY_MMAP,
 	};
 	struct v4l2_buffer buffer = { .type = capture, .memory = V4L2_MEMORY_MMAP };
-	int first, second, pair[2];
-	pid_t pid;
+	int first, second;
 
 	camera_load("front");
 	first = camera_open("front", "main", 0);
 	second = camera_open("front", "main", 0);
 
-	/* Who was passed a handle does not outrank who passed it. */
-	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
-	pid = process_start(raises_passed, &pair[1]);
-	fd_send(pair[0], second);
-	byte_receive(pair[0]);
-	CHECK(get_priority(first) == V4L2_PRIORITY_DEFAULT);
-	CHECK(xioctl(first, VIDIOC_REQBUFS, &request) == 0);
-	byte_send(pair[0], 'd');
-	process_wait_ok(pid);
+	check_passed(first, second, first, V4L2_PRIORITY_RECORD);
+	close(second);
+	second = camera_open("front", "main", 0);
+	check_passed(second, second, first, V4L2_PRIORITY_RECORD);
+	close(second);
+	second = camera_open("front", "main", 0);
+	check_passed(second, second, first, V4L2_PRIORITY_BACKGROUND);
+	close(second);
 
+	CHECK(xioctl(first, VIDIOC_REQBUFS, &request) == 0);
 	CHECK(set_priority(first, V4L2_PRIORITY_RECORD) == 0);
 	process_wait_ok(process_start(other_process, NULL));
 
