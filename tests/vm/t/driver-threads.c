@@ -64,7 +64,8 @@ static int clone_child(void *arg)
 
 static pid_t clone_sharing(int (*function)(void *), void *arg)
 {
-	uint8_t *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			      -1, 0);
 	pid_t pid;
 
 	CHECK(stack != MAP_FAILED);
