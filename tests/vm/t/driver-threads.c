@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,11 +65,10 @@ static int clone_child(void *arg)
 
 static pid_t clone_sharing(int (*function)(void *), void *arg)
 {
-	uint8_t *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			      -1, 0);
+	uint8_t *stack = aligned_alloc(16, STACK);
 	pid_t pid;
 
-	CHECK(stack != MAP_FAILED);
+	CHECK(stack);
 	pid = clone(function, stack + STACK, CLONE_VM | SIGCHLD, arg);
 	CHECK(pid > 0);
 	return pid;

@@ -148,7 +148,8 @@ int main(void)
 	feed_start(&feed, "front", V4L2_PIX_FMT_GREY, 128, 64);
 	CHECK(io_uring_queue_init(4, &ring, 0) == 0);
 	by_userptr(&feed, &ring);
-	by_ring_read(&feed, &ring);
 	by_mmap(&feed, &ring);
+	/* Last, as the ring may hold the descriptor for a moment after the read is done. */
+	by_ring_read(&feed, &ring);
 	return 0;
 }
