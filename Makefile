@@ -14,9 +14,11 @@
 #	make clean
 #
 #	T=name		check-unit, check-vm: only that test
+#	KERNEL=6.12	modules, check-vm: for this kernel only (default: for each that
+#			tests/vm/kernel --list names)
 #	V=1		show the commands
 #	BUILD=folder	build there (default: build)
-#	KDIR=folder	build the module for this kernel (default: the test machine's)
+#	KDIR=folder	modules: for the kernel with this build folder, in $(BUILD)/kmod
 #	SAN=1		programs with AddressSanitizer and UBSan, below $(BUILD)/san
 
 ifneq ($(words $(CURDIR)),1)
@@ -108,32 +110,40 @@ $(foreach p,$(folders),$(eval $(call program,$(p))))
 
 # --- module ------------------------------------------------------------------------------------
 
-# The test machine's kernel, image and headers; fetched once, see tests/vm/kernel.
-$(BUILD)/kernel:
+# The test machine's kernels, image and headers; fetched once, see tests/vm/kernel.
+KERNEL ?= $(shell tests/vm/kernel --list)
+kernels := $(KERNEL)
+$(BUILD)/kernel-%:
 	$(Q)mkdir -p $(@D)
-	$(Q)folder=$$(tests/vm/kernel) && ln -sfn "$$folder" $@
+	$(Q)folder=$$(tests/vm/kernel $*) && ln -sfn "$$folder" $@
+headers_of = $(BUILD)/kernel-$(1)/lib/modules/$$(cat $(BUILD)/kernel-$(1)/release)/build
 
-ifndef KDIR
-headers := $(BUILD)/kernel
-KDIR = $(BUILD)/kernel/lib/modules/$$(cat $(BUILD)/kernel/release)/build
-endif
-
-# Kbuild writes beside its sources, so it gets a tree of links to them: (folder, sources, module).
+# Kbuild writes beside its sources, so it gets a tree of links to them:
+# (folder, sources, module, kernel's headers).
 define kbuild
 	$(call say,KBUILD,$(1)/$(3).ko)
 	$(Q)mkdir -p $(1)
 	$(Q)cp -rsf $(addprefix $(CURDIR)/,$(2)) $(1)/
 	$(Q)find $(1) -xtype l -delete
-	+$(Q)$(MAKE) $(if $(V),,-s) -C $(KDIR) M=$(1) W=1 KCFLAGS=-Werror \
+	+$(Q)$(MAKE) $(if $(V),,-s) -C $(4) M=$(1) W=1 KCFLAGS=-Werror \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 endef
+kmod_sources := Kbuild dkms.conf kmod include
 
-modules: $(headers)
-	$(call kbuild,$(BUILD)/kmod,Kbuild dkms.conf kmod include,ownframe)
+ifdef KDIR
+modules:
+	$(call kbuild,$(BUILD)/kmod,$(kmod_sources),ownframe,$(KDIR))
+else
+modules: $(addprefix module-,$(kernels))
+endif
+$(addprefix module-,$(kernels)): module-%: $(BUILD)/kernel-%
+	$(call kbuild,$(BUILD)/kmod-$*,$(kmod_sources),ownframe,$(call headers_of,$*))
 
 # What the test machine's own test needs.
-rig-module: $(headers)
-	$(call kbuild,$(BUILD)/tests/vm/rig,tests/vm/rig/Kbuild tests/vm/rig/provoke.c,provoke)
+rig_sources := tests/vm/rig/Kbuild tests/vm/rig/provoke.c
+rig-modules: $(addprefix rig-module-,$(kernels))
+$(addprefix rig-module-,$(kernels)): rig-module-%: $(BUILD)/kernel-%
+	$(call kbuild,$(BUILD)/tests/vm/$*/rig,$(rig_sources),provoke,$(call headers_of,$*))
 
 # --- tests -------------------------------------------------------------------------------------
 
@@ -145,7 +155,7 @@ vm_programs := $(patsubst tests/vm/bin/%.c,$(B)/tests/vm/bin/%,$(wildcard tests/
 unit_lib := $(B)/tests/unit/fixtures.a
 vm_lib := $(B)/tests/vm/lib.a
 
-tests: $(vm_tests) $(vm_programs) rig-module
+tests: $(vm_tests) $(vm_programs) rig-modules
 unit-tests: $(unit_tests)
 
 $(B)/obj/tests/%.o: includes += $(test_includes)
@@ -208,7 +218,7 @@ endif
 
 check-vm: deps
 	+$(Q)$(MAKE) $(jobs) all
-	$(Q)tests/vm/run $(T)
+	$(Q)KERNEL="$(kernels)" tests/vm/run $(T)
 
 ifneq ($(wildcard demo/run.sh),)
 demo: deps
@@ -224,7 +234,7 @@ lint_kernel := $(sort $(wildcard kmod/*.[ch] include/uapi/linux/*.h tests/vm/rig
 lint_shell = $(shell grep -rlE '^#!.*\b(ba)?sh$$' .ci deps demo docs systemd tests udev 2>/dev/null | \
 	grep -v /node_modules/)
 lint_flags = -std=gnu11 $(defines) $(includes) $(test_includes) -Itests/unit $(package_cflags)
-lints := format checkpatch sparse cppcheck shell spelling man licence
+lints := format kernels checkpatch sparse cppcheck shell spelling man licence
 
 # All of them, also when one finds something.
 lint: deps
@@ -233,6 +243,16 @@ lint: deps
 lint-format:
 	$(call say,LINT,clang-format)
 	$(Q)clang-format --dry-run -Werror $(lint_c)
+
+# The kernels that the driver accepts, that DKMS builds it for, and that the tests boot.
+lint-kernels:
+	$(call say,LINT,kernels)
+	$(Q)accepted=$$(sed -nE '/^#if/s/OWNFRAME_SERIES\(([0-9]+), ([0-9]+)\)/\n\1.\2\n/gp' \
+		kmod/compat.h | grep -x '[0-9.]*' | xargs); \
+	[ "$$accepted" = "$$(tests/vm/kernel --list)" ] && \
+	grep -qxF "BUILD_EXCLUSIVE_KERNEL=\"^($$(echo "$$accepted" | \
+		sed 's/\./\\./g; s/ /|/g'))\\.\"" dkms.conf || \
+	{ echo "kmod/compat.h accepts $$accepted; dkms.conf or tests/vm/kernel differ"; exit 1; }
 
 # kmod/compat.h compares versions and names itself; that is what it is for.
 checkpatch_ignore := LINUX_VERSION_CODE,CONSTANT_COMPARISON,EMBEDDED_FILENAME
@@ -247,13 +267,14 @@ lint-checkpatch:
 	$(Q)$(call checkpatch,$(checkpatch_ignore_trace)) kmod/trace.h
 
 # In a tree of its own: sparse sees only what is compiled.
-lint-sparse: $(headers)
-	$(call say,LINT,sparse)
-	$(Q)rm -rf $(BUILD)/lint-kmod && mkdir -p $(BUILD)/lint-kmod
-	$(Q)cp -rs $(CURDIR)/Kbuild $(CURDIR)/kmod $(CURDIR)/include $(BUILD)/lint-kmod/
-	+$(Q)$(MAKE) -s -C $(KDIR) M=$(BUILD)/lint-kmod W=1 C=1 KCFLAGS=-Werror \
-		CONFIG_DEBUG_INFO_BTF_MODULES= modules 2>&1 | tee $(BUILD)/lint-kmod/log
-	$(Q)! grep -q 'warning:\|error:' $(BUILD)/lint-kmod/log
+lint-sparse: $(addprefix lint-sparse-,$(kernels))
+$(addprefix lint-sparse-,$(kernels)): lint-sparse-%: $(BUILD)/kernel-%
+	$(call say,LINT,sparse $*)
+	$(Q)rm -rf $(BUILD)/lint-kmod-$* && mkdir -p $(BUILD)/lint-kmod-$*
+	$(Q)cp -rs $(CURDIR)/Kbuild $(CURDIR)/kmod $(CURDIR)/include $(BUILD)/lint-kmod-$*/
+	+$(Q)$(MAKE) -s -C $(call headers_of,$*) M=$(BUILD)/lint-kmod-$* W=1 C=1 KCFLAGS=-Werror \
+		CONFIG_DEBUG_INFO_BTF_MODULES= modules 2>&1 | tee $(BUILD)/lint-kmod-$*/log
+	$(Q)! grep -q 'warning:\|error:' $(BUILD)/lint-kmod-$*/log
 
 lint-cppcheck:
 	$(call say,LINT,cppcheck)
@@ -344,7 +365,8 @@ deps:
 help:
 	@sed -n 's/^#\t//p' Makefile
 
-.PHONY: all programs modules rig-module tests unit-tests interop-programs check check-unit check-vm \
-	demo lint $(addprefix lint-,$(lints) tidy) install install-dkms clean deps help
+.PHONY: all programs modules rig-modules tests unit-tests interop-programs check check-unit check-vm \
+	demo lint $(addprefix lint-,$(lints) tidy) install install-dkms clean deps help \
+	$(foreach p,module rig-module lint-sparse,$(addprefix $(p)-,$(kernels)))
 .SECONDARY:
 .DELETE_ON_ERROR:

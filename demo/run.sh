@@ -18,7 +18,8 @@ set -euo pipefail
 tree=$(dirname "$(dirname "$(readlink -f "$0")")")
 build=$(readlink -m "${BUILD:-$tree/build}")
 demo=$build/demo
-shared=$build/tests/vm/out/demo
+export KERNEL=${KERNEL:-6.1}
+shared=$build/tests/vm/$KERNEL/out/demo
 PATH=$build/bin:$PATH
 vm='' said=''
 

@@ -20,7 +20,7 @@ static int consumer_queue_setup(struct vb2_queue *queue, unsigned int *num_buffe
 	struct ownframe_owner *owner = container_of(queue, struct ownframe_owner, queue);
 	struct ownframe_consumer *consumer = to_consumer(owner);
 
-	if (!queue->num_buffers) {
+	if (!vb2_get_num_buffers(queue)) {
 		consumer->generation = ownframe_camera_format(owner->node->camera,
 							      &consumer->format);
 		ownframe_format_pack(&consumer->format);
@@ -104,8 +104,7 @@ static const struct vb2_ops consumer_vb2_ops = {
 	.buf_queue		= consumer_buf_queue,
 	.start_streaming	= consumer_start_streaming,
 	.stop_streaming		= consumer_stop_streaming,
-	.wait_prepare		= vb2_ops_wait_prepare,
-	.wait_finish		= vb2_ops_wait_finish,
+	OWNFRAME_VB2_OPS_WAIT
 };
 
 void ownframe_consumer_init(struct ownframe_owner *owner)

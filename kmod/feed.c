@@ -152,8 +152,7 @@ static const struct vb2_ops feed_vb2_ops = {
 	.buf_queue		= feed_buf_queue,
 	.start_streaming	= feed_start_streaming,
 	.stop_streaming		= feed_stop_streaming,
-	.wait_prepare		= vb2_ops_wait_prepare,
-	.wait_finish		= vb2_ops_wait_finish,
+	OWNFRAME_VB2_OPS_WAIT
 };
 
 static void feed_owner_init(struct ownframe_owner *owner)

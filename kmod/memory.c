@@ -46,8 +46,8 @@ struct ownframe_mem {
 	struct iosys_map map;
 };
 
-/* shmem's own, which makes a mapping one of shmem. */
-static int (*shmem_mmap)(struct file *file, struct vm_area_struct *vma) __ro_after_init;
+/* Theirs makes a mapping one of shmem. */
+static const struct file_operations *shmem_fops __ro_after_init;
 
 /*
  * Runs for mmap() of the video device and for remap_file_pages(). No copy for a child, no frames in
@@ -56,7 +56,7 @@ static int (*shmem_mmap)(struct file *file, struct vm_area_struct *vma) __ro_aft
 static int mem_file_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTDUMP | VM_DONTEXPAND);
-	return shmem_mmap(file, vma);
+	return ownframe_compat_mmap(shmem_fops, file, vma);
 }
 
 /* There is no fallocate: MADV_REMOVE must not take pages out of a buffer. */
@@ -67,11 +67,11 @@ static const struct file_operations mem_fops = {
 
 int __init ownframe_mem_init(void)
 {
-	struct file *file = shmem_file_setup(KBUILD_MODNAME, PAGE_SIZE, 0);
+	struct file *file = shmem_file_setup(KBUILD_MODNAME, PAGE_SIZE, EMPTY_VMA_FLAGS);
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	shmem_mmap = file->f_op->mmap;
+	shmem_fops = file->f_op;
 	fput(file);
 	return 0;
 }
@@ -145,7 +145,7 @@ static void *mem_alloc(struct vb2_buffer *vb, struct device *dev, unsigned long 
 
 	if (IS_ERR(mem))
 		return mem;
-	mem->file = shmem_file_setup(KBUILD_MODNAME, size, 0);
+	mem->file = shmem_file_setup(KBUILD_MODNAME, size, EMPTY_VMA_FLAGS);
 	if (IS_ERR(mem->file)) {
 		ret = PTR_ERR(mem->file);
 		mem_free(mem);
@@ -196,7 +196,7 @@ static int mem_mmap(void *priv, struct vm_area_struct *vma)
 	struct ownframe_mem *mem = priv;
 
 	vma_set_file(vma, mem->file);
-	return call_mmap(mem->file, vma);
+	return vfs_mmap(mem->file, vma);
 }
 
 static void *mem_get_userptr(struct vb2_buffer *vb, struct device *dev, unsigned long vaddr,
@@ -338,4 +338,4 @@ void ownframe_mem_write(struct ownframe_mem *mem, size_t offset, const struct io
 	}
 }
 
-MODULE_IMPORT_NS(DMA_BUF);
+MODULE_IMPORT_NS("DMA_BUF");

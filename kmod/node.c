@@ -19,7 +19,7 @@
 
 static struct ownframe_handle *to_handle(struct file *file)
 {
-	return container_of(file->private_data, struct ownframe_handle, fh);
+	return container_of(file_to_v4l2_fh(file), struct ownframe_handle, fh);
 }
 
 /* Open and close */
@@ -73,10 +73,8 @@ static int node_open(struct file *file)
 	mutex_lock(&node->open_lock);
 	if (!ret && node->exclusive && node_taken(node))
 		ret = -EBUSY;
-	if (!ret) {
-		file->private_data = &handle->fh;
-		v4l2_fh_add(&handle->fh);
-	}
+	if (!ret)
+		v4l2_fh_add(&handle->fh, file);
 	mutex_unlock(&node->open_lock);
 	if (ret)
 		handle_free(handle);
@@ -88,7 +86,7 @@ static int node_release(struct file *file)
 	struct ownframe_handle *handle = to_handle(file);
 
 	ownframe_owner_unbind(handle);
-	v4l2_fh_del(&handle->fh);
+	v4l2_fh_del(&handle->fh, file);
 	handle_free(handle);
 	return 0;
 }
