@@ -437,6 +437,25 @@ static void lost_clips_are_their_manifest_only(void **state)
 	world_end(&w);
 }
 
+/* What was dropped to make room may have been on its way to the store: that is nobody's forgery. */
+static void a_dropped_clip_may_have_left_its_video(void **state)
+{
+	struct clip_opened opened;
+	struct clip_report report;
+	struct world w;
+
+	(void)state;
+	world_make(&w, &(struct fixture_plan) { .samples = 3, .lost = MANIFEST_LOST_DROPPED }, 1);
+	fixture_write(w.path, "clip.mp4", "a video", 7);
+	fixture_write(w.path, "thumb", "a thumbnail", 11);
+	assert_int_equal(verdict(w.path, &w.people.claims), CLIP_VERIFIED);
+	assert_int_equal(
+		clip_open(w.path, &w.people.claims, w.people.owner, NULL, NULL, &opened, &report),
+		-ENODATA);
+	clip_report_release(&report);
+	world_end(&w);
+}
+
 /* --- devices that lie ------------------------------------------------------------------------ */
 
 static void add_recipient(struct manifest *m, void *arg)
@@ -632,6 +651,40 @@ static void signed_fragments_out_of_place_are_refused(void **state)
 	world_end(&w);
 }
 
+/* A NAL unit of one byte where the payload ends: nothing beyond it is looked at. */
+static void a_nal_unit_that_is_cut_off_is_refused(void **state)
+{
+	struct cenc_subsample sub[2];
+	struct clip_fragment_read r;
+	struct clip_sample *s;
+	struct world w;
+	uint8_t *meta, *nal;
+	uint64_t payload;
+
+	(void)state;
+	world_make(&w, &(struct fixture_plan) { .samples = 10 }, 1);
+	meta = w.clip.file + w.clip.refs[0].offset;
+	assert_int_equal(clip_fragment_read(&r, meta, 4096, 4096), 0);
+	payload = clip_fragment_payload(&r.frag);
+	assert_true(r.meta_size + r.payload_size >= w.clip.init_size);
+	s = (struct clip_sample *)&r.frag.samples[r.frag.n_samples - 1];
+	nal = meta + r.meta_size + payload - s->size;
+	s->size += r.payload_size - payload;
+	sub[0] = (struct cenc_subsample) { 5, s->size - 6 };
+	sub[1] = (struct cenc_subsample) { 1, 0 };
+	s->sub = sub;
+	s->n_sub = 2;
+	for (int i = 0; i < 4; i++)
+		nal[i] = (sub[0].protected + 1) >> (24 - 8 * i);
+	assert_int_equal(clip_fragment_write(meta, &r.frag, 4096, &w.clip.open.head.clip,
+					     w.people.spool_key, nal),
+			 0);
+	clip_fragment_read_release(&r);
+	sign_again(&w);
+	refused(&w, CLIP_TAMPERED);
+	world_end(&w);
+}
+
 /* The claim of the same device and epoch with one recipient less than @people's. */
 static void claim_without_last_recipient(struct claims *claims, const struct fixture_people *people)
 {
@@ -758,11 +811,13 @@ int main(void)
 		cmocka_unit_test(parts_of_another_clip_are_seen),
 		cmocka_unit_test(a_thumb_that_was_not_signed_is_seen),
 		cmocka_unit_test(lost_clips_are_their_manifest_only),
+		cmocka_unit_test(a_dropped_clip_may_have_left_its_video),
 		cmocka_unit_test(signed_lies_are_refused),
 		cmocka_unit_test(texts_that_do_not_open_show_nothing),
 		cmocka_unit_test(signed_files_that_are_no_clips_are_refused),
 		cmocka_unit_test(signed_noise_is_survived),
 		cmocka_unit_test(signed_fragments_out_of_place_are_refused),
+		cmocka_unit_test(a_nal_unit_that_is_cut_off_is_refused),
 		cmocka_unit_test(recipients_beyond_the_claim_are_seen),
 		cmocka_unit_test(a_foreign_signature_is_seen),
 		cmocka_unit_test(bytes_are_hashed_when_they_are_shown),

@@ -11,6 +11,7 @@
 #include "clip_files.h"
 #include "clip_layout.h"
 #include "jws.h"
+#include "mp4_box.h"
 #include "scope.h"
 
 #include <errno.h>
@@ -223,11 +224,13 @@ static bool sample_is_h264(const struct clip_sample *s, const uint8_t *data)
 	const unsigned int type = s->sync ? H264_NAL_IDR : H264_NAL_SLICE;
 
 	for (size_t i = 0; i < s->n_sub; i++) {
-		uint32_t size = s->sub[i].protected + NAL_CLEAR;
-		uint32_t length = (uint32_t)data[0] << 24 | data[1] << 16 | data[2] << 8 | data[3];
+		uint32_t size;
 
-		if (s->sub[i].clear != NAL_CLEAR || !s->sub[i].protected || length != size - 4 ||
-		    h264_nal_type(data[4]) != type)
+		/* First: only then are there as many bytes as are looked at. */
+		if (s->sub[i].clear != NAL_CLEAR || !s->sub[i].protected)
+			return false;
+		size = s->sub[i].protected + NAL_CLEAR;
+		if (box_get32(data) != size - 4 || h264_nal_type(data[4]) != type)
 			return false;
 		data += size;
 	}
@@ -388,9 +391,14 @@ static int check_thumb(struct reader *r)
 	return 0;
 }
 
-/* A lost clip is its manifest and nothing else. */
+/*
+ * A lost clip is its manifest and nothing else. But one that was dropped had been whole: its video may
+ * be in the store already, and a store keeps what it has. It is not looked at, signed by nobody now.
+ */
 static int check_lost(struct reader *r)
 {
+	if (r->m->lost == MANIFEST_LOST_DROPPED)
+		return 0;
 	if (clip_files_exists(&r->files, CLIP_FILE_VIDEO) ||
 	    clip_files_exists(&r->files, CLIP_FILE_THUMB))
 		return tampered(r, "a clip that its device lost has files");
