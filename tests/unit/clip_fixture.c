@@ -122,7 +122,8 @@ static void make_head(struct fixture_clip *c)
 	h->device = claim->device_id;
 	h->owner = claim->owner_id;
 	h->epoch = claim->epoch;
-	snprintf(h->camera, sizeof(h->camera), "%s", FIXTURE_CAMERA);
+	snprintf(h->camera, sizeof(h->camera), "%s",
+		 c->plan.camera ? c->plan.camera : FIXTURE_CAMERA);
 	clip_id_make(&h->clip, c->plan.start_us, c->plan.seq);
 	h->seq = c->plan.seq;
 	h->has_key = true;

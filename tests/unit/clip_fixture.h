@@ -39,6 +39,7 @@ struct fixture_plan {
 	unsigned int samples; /* 0: 25 */
 	unsigned int gop, slices; /* 0: 10 and 1 */
 	uint32_t duration; /* ticks of a sample; 0: 9000, ten a second */
+	const char *camera; /* NULL: FIXTURE_CAMERA */
 	uint64_t seq; /* 0: 1 */
 	int64_t start_us; /* of the clip id; 0: FIXTURE_START, and a minute later for each seq */
 	bool no_thumb, recovered;

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,6 +25,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
+
+#define CLIPS_EACH   8
+#define OTHER_CAMERA "EBESExQVFhcYGRobHB0eHw"
 
 static struct fixture_people people, stranger;
 static char *dir;
@@ -638,7 +642,7 @@ static void others_clips_are_left_alone(void **state)
 	struct recover other = { .spool = &spool,
 				 .signer = &people.device_signer.signer,
 				 .spool_key = people.spool_key,
-				 .camera = "EBESExQVFhcYGRobHB0eHw",
+				 .camera = OTHER_CAMERA,
 				 .epoch = FIXTURE_EPOCH };
 	struct fixture_clip c;
 	const char *id;
@@ -657,6 +661,68 @@ static void others_clips_are_left_alone(void **state)
 	recovers(1, 0, 0, 0);
 	is_ready(&c, 3);
 	fixture_clip_release(&c);
+}
+
+struct recorder {
+	pthread_t thread;
+	pthread_barrier_t *start;
+	struct spool spool;
+	const char *camera;
+	struct recover_count count;
+	int ret;
+};
+
+static void *recorder_starts(void *arg)
+{
+	struct recorder *r = arg;
+	const struct recover recover = { .spool = &r->spool,
+					 .signer = &people.device_signer.signer,
+					 .spool_key = people.spool_key,
+					 .camera = r->camera,
+					 .epoch = FIXTURE_EPOCH };
+
+	pthread_barrier_wait(r->start);
+	r->ret = recover_run(&recover, &r->count);
+	return NULL;
+}
+
+static void leave_of(const char *camera, uint64_t seq, int64_t start_us)
+{
+	const struct fixture_plan plan = {
+		.samples = 3, .camera = camera, .seq = seq, .start_us = start_us
+	};
+	struct fixture_clip c;
+
+	fixture_clip_make(&c, &people, &plan);
+	fixture_clip_save_open(&c, at("open", c.open.head.clip.text));
+	fixture_clip_release(&c);
+}
+
+/* After a power cut all recorders start at once, and none may be in the way of another's clips. */
+static void recorders_that_start_together_leave_nothing(void **state)
+{
+	struct recorder all[] = { { .camera = FIXTURE_CAMERA }, { .camera = OTHER_CAMERA } };
+	pthread_barrier_t start;
+
+	(void)state;
+	for (uint64_t seq = 1; seq <= CLIPS_EACH; seq++)
+		for (int i = 0; i < 2; i++)
+			leave_of(all[i].camera, seq, FIXTURE_START + (int64_t)(2 * seq) + i);
+	pthread_barrier_init(&start, NULL, 2);
+	for (int i = 0; i < 2; i++) {
+		all[i].start = &start;
+		assert_int_equal(spool_open(&all[i].spool, dir), 0);
+		assert_int_equal(pthread_create(&all[i].thread, NULL, recorder_starts, &all[i]), 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		pthread_join(all[i].thread, NULL);
+		spool_close(&all[i].spool);
+	}
+	pthread_barrier_destroy(&start);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(all[i].ret, 0);
+		assert_int_equal(all[i].count.recovered, CLIPS_EACH);
+	}
 }
 
 /* The claim changed while the camera was off: the old owner's last clip is still signed, once. */
@@ -794,6 +860,7 @@ int main(void)
 		TEST(clips_put_back_are_not_signed_again),
 		TEST(clips_are_signed_in_order),
 		TEST(others_clips_are_left_alone),
+		TEST(recorders_that_start_together_leave_nothing),
 		TEST(an_old_claims_clips_end_with_it),
 		TEST(a_claim_to_come_is_not_signed_for),
 		TEST(what_is_in_the_way_does_not_stop_it),

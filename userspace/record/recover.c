@@ -312,15 +312,42 @@ static int add(struct left_overs *l, const char *id, int dir, const struct manif
 	return 0;
 }
 
+/*
+ * Is the clip another camera's? Asked without its lock: that camera's recorder, which starts at the
+ * same time after a power cut, would take a clip that we hold for one that a living recorder has, and
+ * leave it until it cannot be signed any more.
+ */
+static bool is_others(const struct recover *r, const char *id)
+{
+	SCOPE_CLOSE int dir = spool_clip_open(r->spool, SPOOL_STATE_OPEN, id);
+	struct manifest_open open;
+	struct manifest m;
+	bool others = false;
+
+	if (dir < 0)
+		return false;
+	if (!read_manifest(&m, dir, id, r)) {
+		others = strcmp(m.head.camera, r->camera);
+		manifest_release(&m);
+	} else if (!read_open(&open, dir, id, r)) {
+		others = strcmp(open.head.camera, r->camera);
+		manifest_open_release(&open);
+	}
+	return others;
+}
+
 /* Sort one folder of open/ out: finished, moved aside, somebody else's, or one for @l. */
 static int look_at(const struct recover *r, const char *id, struct left_overs *l,
 		   struct recover_count *count)
 {
-	SCOPE_CLOSE int dir = spool_clip_adopt(r->spool, id);
+	SCOPE_CLOSE int dir = -1;
 	struct manifest_open open;
 	bool others;
 	int ret;
 
+	if (is_others(r, id))
+		return 0;
+	dir = spool_clip_adopt(r->spool, id);
 	if (dir < 0)
 		return dir == -EBUSY || dir == -ENOENT ? 0 : dir;
 	ret = finish_signed(r, id, dir, count);
@@ -336,6 +363,7 @@ static int look_at(const struct recover *r, const char *id, struct left_overs *l
 	}
 	if (ret)
 		return ret;
+	/* Again, under the lock: its start may have been signed meanwhile. */
 	others = strcmp(open.head.camera, r->camera);
 	ret = others ? 0 : add(l, id, dir, &open);
 	if (ret || others)
