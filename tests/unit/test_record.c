@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -500,6 +501,42 @@ static void what_moves_becomes_a_clip(void **state)
 	assert_int_equal(rig.status.copied, 0);
 }
 
+/* In place of the C library's, for what it calls. */
+static int clock_state = TIME_OK; /* -1: the sandbox does not let us ask */
+
+int adjtimex(struct timex *t)
+{
+	(void)t;
+	if (clock_state < 0)
+		errno = EPERM;
+	return clock_state;
+}
+
+static void clock_is(int state, bool synced)
+{
+	struct clip_report report;
+	struct clip_opened opened;
+	size_t before = count(SPOOL_STATE_READY);
+
+	clock_state = state;
+	film(LEARN + 20, false);
+	event(30);
+	wait_closed();
+	clock_state = TIME_OK;
+	verify(before, &report, &opened);
+	assert_int_equal(opened.open.clock_synced, synced);
+	clip_report_release(&report);
+}
+
+/* A clip vouches for its time only if the kernel does. */
+static void a_clock_is_synced_only_if_the_kernel_says_so(void **state)
+{
+	(void)state;
+	clock_is(TIME_OK, true);
+	clock_is(TIME_ERROR, false);
+	clock_is(-1, false);
+}
+
 static void nothing_moves_and_nothing_is_written(void **state)
 {
 	(void)state;
@@ -764,6 +801,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, enter, leave)
 		T(what_moves_becomes_a_clip),
+		T(a_clock_is_synced_only_if_the_kernel_says_so),
 		T(nothing_moves_and_nothing_is_written),
 		T(every_frame_of_an_event_is_in_its_clip),
 		T(events_make_a_chain),
