@@ -231,6 +231,8 @@ uint32_t config_index_blocks(const struct config *cfg, const struct config_strea
 	uint64_t refs = 2 * fragments_in(s, cfg->max_clip + cfg->pre_roll) + 8;
 	uint32_t blocks = 1;
 
+	if (refs > CLIP_REFS_MAX)
+		refs = CLIP_REFS_MAX; /* more, no index can hold: the clip ends there */
 	while (clip_index_capacity(s->block, blocks) < refs)
 		blocks++;
 	return blocks;
