@@ -306,6 +306,21 @@ static void on_tick(struct ring_op *op, int res, unsigned int flags)
 
 /* --- life -------------------------------------------------------------------------------------- */
 
+/* What somebody must do first ends it for good; a TPM or a disk that fails now may not fail later. */
+static int spooler_status(int err)
+{
+	switch (err) {
+	case 0:
+		return EX_OK;
+	case -ENOENT:
+	case -ESTALE:
+	case -EBADMSG:
+		return EX_CONFIG;
+	default:
+		return EX_UNAVAILABLE;
+	}
+}
+
 static int start(struct recorder *r)
 {
 	const struct spooler_setup spooler = {
@@ -330,8 +345,9 @@ static int start(struct recorder *r)
 	r->signal_fd = signalfd(-1, r->setup->signals, SFD_CLOEXEC);
 	if (r->signal_fd < 0)
 		return EX_OSERR;
-	if (spooler_init(&r->spooler, &spooler))
-		return EX_CONFIG; /* it has said what is missing */
+	ret = spooler_status(spooler_init(&r->spooler, &spooler)); /* it has said what is missing */
+	if (ret)
+		return ret;
 	return spooler_start(&r->spooler) ? EX_OSERR : EX_OK;
 }
 

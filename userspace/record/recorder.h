@@ -22,7 +22,10 @@ struct recorder_setup {
 	uint32_t block;
 };
 
-/* Runs until a signal ends it. The program's exit status: 0, EX_CONFIG, EX_NOUSER, EX_SOFTWARE. */
+/*
+ * Runs until a signal ends it. The program's exit status: 0, EX_CONFIG, EX_UNAVAILABLE (the TPM or the
+ * spool does not answer now), EX_OSERR.
+ */
 int recorder_run(const struct recorder_setup *setup);
 
 #endif
