@@ -194,6 +194,7 @@ int clip_ends_seal(struct clip *clip)
 
 	if (!n)
 		return -ENODATA;
+	free(m->ranges); /* of an attempt that there was no room for */
 	*m = (struct manifest) { .head = clip->head, .block = clip->block, .n_ranges = n + 3 };
 	m->ranges = calloc(m->n_ranges, sizeof(*m->ranges));
 	if (!m->ranges)
