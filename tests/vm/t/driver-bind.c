@@ -3,7 +3,9 @@
  * If this fails, two processes that race for one descriptor both have it, or a program that watches a
  * descriptor with epoll before it allocates sleeps for ever.
  */
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
@@ -21,52 +23,115 @@ static atomic_int *ready; /* shared: racers at the line */
 
 #define REFUSED 2
 
-/* Ends with 0 if it has the handle, when both have tried. */
-static int races(void *arg)
+/* The line is an instant, so it is not slept for. */
+static void line_up(int racers)
+{
+	atomic_fetch_add(ready, 1);
+	while (atomic_load(ready) < racers)
+		sched_yield();
+}
+
+/* The calls that bind. True: it is ours; else errno says why not. */
+static bool bind_by(int way, int fd)
 {
 	struct v4l2_requestbuffers request = {
 		.count = 1,
 		.type = capture,
 		.memory = V4L2_MEMORY_MMAP,
 	};
+	struct v4l2_create_buffers create = {
+		.count = 1,
+		.memory = V4L2_MEMORY_MMAP,
+		.format.type = capture,
+	};
+	char byte;
+
+	switch (way) {
+	case 0:
+		return xioctl(fd, VIDIOC_REQBUFS, &request) == 0;
+	case 1:
+		CHECK(xioctl(fd, VIDIOC_G_FMT, &create.format) == 0);
+		return xioctl(fd, VIDIOC_CREATE_BUFS, &create) == 0;
+	default:
+		return read(fd, &byte, 1) == -1 && errno == EAGAIN; /* no frame yet */
+	}
+}
+
+struct racer {
+	int fd;
+	int way;
+};
+
+/* Ends with 0 if it has the handle, when both have tried. */
+static int races(void *arg)
+{
 	struct v4l2_buffer buffer = { .type = capture, .memory = V4L2_MEMORY_MMAP };
-	int fd = *(int *)arg;
+	struct racer *racer = arg;
 	bool mine;
 
-	/* The line is an instant, so it is not slept for. */
-	atomic_fetch_add(ready, 1);
-	while (atomic_load(ready) < 2)
-		sched_yield();
-	mine = xioctl(fd, VIDIOC_REQBUFS, &request) == 0;
+	line_up(2);
+	mine = bind_by(racer->way, racer->fd);
 	CHECK(mine || errno == EACCES);
-	atomic_fetch_add(ready, 1);
-	while (atomic_load(ready) < 4)
-		sched_yield();
+	line_up(4);
 	if (mine) {
-		CHECK(xioctl(fd, VIDIOC_QUERYBUF, &buffer) == 0);
+		CHECK(xioctl(racer->fd, VIDIOC_QUERYBUF, &buffer) == 0);
 		return 0;
 	}
-	CHECK_ERRNO(xioctl(fd, VIDIOC_QUERYBUF, &buffer), EACCES);
+	CHECK_ERRNO(xioctl(racer->fd, VIDIOC_QUERYBUF, &buffer), EACCES);
 	return REFUSED;
 }
 
 static void check_race(void)
 {
-	int fd, first, second;
+	struct racer racer;
+	int first, second;
 	pid_t pids[2];
 
-	ready = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(ready != MAP_FAILED);
 	for (int round = 0; round < ROUNDS; round++) {
-		fd = camera_open("front", "main", 0);
+		racer.fd = camera_open("front", "main", O_NONBLOCK);
 		atomic_store(ready, 0);
-		pids[0] = process_start(races, &fd);
-		pids[1] = process_start(races, &fd);
+		racer.way = round % 3;
+		pids[0] = process_start(races, &racer);
+		racer.way = round / 3 % 3;
+		pids[1] = process_start(races, &racer);
 		first = process_wait(pids[0]);
 		second = process_wait(pids[1]);
 		CHECK(WIFEXITED(first) && WIFEXITED(second));
 		CHECK(WEXITSTATUS(first) + WEXITSTATUS(second) == REFUSED);
-		close(fd);
+		close(racer.fd);
+	}
+}
+
+static void *thread_races(void *arg)
+{
+	struct racer *racer = arg;
+
+	line_up(2);
+	if (bind_by(racer->way, racer->fd))
+		return racer;
+	CHECK(errno == EBUSY);
+	return NULL;
+}
+
+/* Two threads, each with a handle of its own, are one owner: one has the buffers. */
+static void check_threads_race(void)
+{
+	struct racer racers[2];
+	pthread_t threads[2];
+	void *winner[2];
+
+	for (int round = 0; round < ROUNDS; round++) {
+		atomic_store(ready, 0);
+		for (int i = 0; i < 2; i++) {
+			racers[i].fd = camera_open("front", "main", 0);
+			racers[i].way = (round >> i) & 1;
+			CHECK(pthread_create(&threads[i], NULL, thread_races, &racers[i]) == 0);
+		}
+		for (int i = 0; i < 2; i++)
+			CHECK(pthread_join(threads[i], &winner[i]) == 0);
+		CHECK(!winner[0] != !winner[1]);
+		close(racers[0].fd);
+		close(racers[1].fd);
 	}
 }
 
@@ -114,7 +179,10 @@ int main(void)
 
 	camera_load("front");
 	feed_start(&feed, "front", V4L2_PIX_FMT_GREY, 64, 64);
+	ready = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(ready != MAP_FAILED);
 	check_race();
+	check_threads_race();
 	check_poll();
 	check_epoll(&feed);
 	return 0;
