@@ -38,6 +38,9 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
+/* FOLL_LONGTERM of later kernels refuses the pages of files that are written back. */
+#define OWNFRAME_GUP_PINS_FILES	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0))
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
 static inline unsigned int vb2_get_num_buffers(struct vb2_queue *queue)
 {

@@ -8,7 +8,7 @@
  * another pointer with every VIDIOC_QBUF.
  *
  * The one thing to know: a process that still maps a buffer keeps its pages through the shmem file,
- * also after the driver has let go of them.
+ * also after the driver has let go of them. So it is the end of the file that wipes them.
  */
 #include <linux/dma-buf.h>
 #include <linux/file.h>
@@ -59,10 +59,41 @@ static int mem_file_mmap(struct file *file, struct vm_area_struct *vma)
 	return ownframe_compat_mmap(shmem_fops, file, vma);
 }
 
+/* Only the page cache refers to it, and who asks, and the batch of pages on their way to an LRU. */
+static bool page_is_free(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return folio_ref_count(folio) == folio_nr_pages(folio) + 1 + !folio_test_lru(folio);
+}
+
+/*
+ * Neither the driver nor a mapping has the file any more: wipe the frame, unless io_uring or a pipe
+ * still holds a page for the process. Not when the driver lets go: a process that ends, is killed
+ * or closes its handle mostly has the buffers mapped still.
+ */
+static int mem_file_release(struct inode *inode, struct file *file)
+{
+	pgoff_t end = i_size_read(inode) >> PAGE_SHIFT;
+	struct page *page;
+	pgoff_t i;
+
+	for (i = 0; i < end; i++) {
+		page = find_get_page(inode->i_mapping, i);
+		if (!page)
+			continue;
+		if (page_is_free(page))
+			clear_highpage(page);
+		put_page(page);
+	}
+	return 0;
+}
+
 /* There is no fallocate: MADV_REMOVE must not take pages out of a buffer. */
 static const struct file_operations mem_fops = {
-	.owner	= THIS_MODULE,
-	.mmap	= mem_file_mmap,
+	.owner		= THIS_MODULE,
+	.mmap		= mem_file_mmap,
+	.release	= mem_file_release,
 };
 
 int __init ownframe_mem_init(void)
@@ -105,31 +136,12 @@ static void mem_free(struct ownframe_mem *mem)
 	kfree(mem);
 }
 
-/* Only the page cache and we, and the batch of pages on their way to an LRU list, refer to it. */
-static bool page_is_ours(struct page *page)
-{
-	return page_count(page) == 2 + !PageLRU(page);
-}
-
-/* Pages that a process maps, or something like io_uring pinned for it, stay as they are. */
-static void scrub(struct ownframe_mem *mem)
-{
-	unsigned long i;
-
-	if (file_count(mem->file) > 1)
-		return;
-	for (i = 0; i < mem->num_pages; i++)
-		if (page_is_ours(mem->pages[i]))
-			clear_highpage(mem->pages[i]);
-}
-
 static void mem_put(void *priv)
 {
 	struct ownframe_mem *mem = priv;
 	unsigned long i;
 
 	vunmap(mem->map.vaddr);
-	scrub(mem);
 	for (i = 0; i < mem->num_pages; i++)
 		put_page(mem->pages[i]);
 	fput(mem->file);
@@ -199,6 +211,28 @@ static int mem_mmap(void *priv, struct vm_area_struct *vma)
 	return vfs_mmap(mem->file, vma);
 }
 
+/*
+ * Is it in the page cache of a filesystem that writes back? Such a page cannot be written to at any
+ * time: the filesystem may not know of it, may have a checksum of it, or may be sending it to disk.
+ */
+static bool page_is_of_file(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return folio->mapping && !folio_test_anon(folio) && !folio_test_swapbacked(folio) &&
+	       !folio_test_hugetlb(folio);
+}
+
+static bool pages_are_of_file(struct page **pages, unsigned long num_pages)
+{
+	unsigned long i;
+
+	for (i = 0; OWNFRAME_GUP_PINS_FILES && i < num_pages; i++)
+		if (page_is_of_file(pages[i]))
+			return true;
+	return false;
+}
+
 static void *mem_get_userptr(struct vb2_buffer *vb, struct device *dev, unsigned long vaddr,
 			     unsigned long size)
 {
@@ -217,7 +251,7 @@ static void *mem_get_userptr(struct vb2_buffer *vb, struct device *dev, unsigned
 	/* Without FOLL_FORCE: what the process may not write, it must not have written for it. */
 	pinned = pin_user_pages_fast(vaddr - offset, mem->num_pages, FOLL_WRITE | FOLL_LONGTERM,
 				     mem->pages);
-	if (pinned == mem->num_pages)
+	if (pinned == mem->num_pages && !pages_are_of_file(mem->pages, pinned))
 		return mem;
 	if (pinned > 0)
 		unpin_user_pages(mem->pages, pinned);

@@ -4,7 +4,8 @@
  * changed.
  *
  * vivid's buffers are exported and queued on the feed as they are. What a view delivers is compared
- * with what vivid's buffers hold.
+ * with what vivid's buffers hold, also after vivid has let go of them. What is no dma-buf, or too
+ * small for a frame, is refused.
  */
 #include <fcntl.h>
 #include <glob.h>
@@ -65,6 +66,64 @@ static void feed_buffer(int fd, int dmabuf, const struct v4l2_buffer *from)
 	CHECK(!(buffer.flags & V4L2_BUF_FLAG_ERROR));
 }
 
+/* Not index 0: after a refusal vb2 takes no bytesused for that index any more. */
+static int queue(int fd, int dmabuf, uint32_t length)
+{
+	struct v4l2_buffer buffer = {
+		.index = 1,
+		.type = output,
+		.memory = V4L2_MEMORY_DMABUF,
+		.length = length,
+		.m.fd = dmabuf,
+	};
+
+	return xioctl(fd, VIDIOC_QBUF, &buffer);
+}
+
+/* The memory stays while the feed, or somebody, has the dma-buf; only a descriptor of one is taken. */
+static void check_lives(int feed, struct stream *view, struct stream *sensor, int dmabuf)
+{
+	struct v4l2_buffer given, taken = { .bytesused = sensor->pix.sizeimage };
+	int ends[2], memory = memfd_create("frame", MFD_CLOEXEC);
+
+	stream_off(sensor);
+	close(sensor->fd);
+	frame_fill(sensor->buffers[0].start, sensor->pix.sizeimage, 1);
+	feed_buffer(feed, dmabuf, &taken);
+	given = stream_dequeue(view);
+	CHECK(frame_number(view->buffers[given.index].start) == 1);
+	CHECK(frame_intact(view->buffers[given.index].start, given.bytesused));
+
+	CHECK(memory >= 0 && ftruncate(memory, sensor->pix.sizeimage) == 0 && pipe(ends) == 0);
+	CHECK_ERRNO(queue(feed, -1, 0), EINVAL);
+	CHECK_ERRNO(queue(feed, memory, 0), EINVAL);
+	CHECK_ERRNO(queue(feed, ends[0], 0), EINVAL);
+	CHECK_ERRNO(queue(feed, feed, 0), EINVAL);
+	CHECK_ERRNO(queue(feed, view->fd, 0), EINVAL);
+	/* The feed holds it, but a descriptor that is closed names it no more. */
+	feed_buffer(feed, dmabuf, &taken);
+	close(dmabuf);
+	CHECK_ERRNO(queue(feed, dmabuf, 0), EINVAL);
+	close(memory);
+}
+
+/* Whatever length is claimed, a frame that does not fit is refused, not read past the end. */
+static void check_too_small(int feed, int dmabuf)
+{
+	struct v4l2_requestbuffers request = { .type = output, .memory = V4L2_MEMORY_DMABUF };
+	struct v4l2_pix_format large;
+
+	CHECK(xioctl(feed, VIDIOC_STREAMOFF, &output) == 0);
+	CHECK(xioctl(feed, VIDIOC_REQBUFS, &request) == 0);
+	large = feed_format(feed, V4L2_PIX_FMT_NV12, 640, 480);
+	request.count = 2;
+	CHECK(xioctl(feed, VIDIOC_REQBUFS, &request) == 0);
+	CHECK(xioctl(feed, VIDIOC_STREAMON, &output) == 0);
+	CHECK_ERRNO(queue(feed, dmabuf, 0), EINVAL);
+	CHECK_ERRNO(queue(feed, dmabuf, large.sizeimage), EFAULT);
+	CHECK_ERRNO(queue(feed, dmabuf, UINT32_MAX), EFAULT);
+}
+
 int main(void)
 {
 	struct v4l2_requestbuffers request = {
@@ -112,5 +171,7 @@ int main(void)
 		stream_queue(&view, given.index);
 		stream_queue(&sensor, taken.index);
 	}
+	check_lives(feed, &view, &sensor, dmabufs[0]);
+	check_too_small(feed, dmabufs[1]);
 	return 0;
 }
