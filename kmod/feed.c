@@ -62,11 +62,19 @@ static int feed_buf_out_validate(struct vb2_buffer *vb)
 /* What is missing in a raw frame would be filled with something, and no consumer may see that. */
 static int feed_buf_prepare(struct vb2_buffer *vb)
 {
-	const struct v4l2_pix_format *format =
-		&to_feed_owner(vb->vb2_queue)->owner.node->camera->format;
+	struct ownframe_owner *owner = &to_feed_owner(vb->vb2_queue)->owner;
+	const struct v4l2_pix_format *format = &owner->node->camera->format;
+	bool raw = ownframe_format_is_raw(format);
 	unsigned long bytes = vb2_get_plane_payload(vb, 0);
 
-	if (ownframe_format_is_raw(format))
+	/* vb2 forgets what write() brought: a raw buffer comes when it is full, another at once. */
+	if (vb2_fileio_is_active(vb->vb2_queue)) {
+		bytes = vb2_plane_size(vb, 0);
+		if (!raw)
+			bytes = min(bytes, owner->write_bytes);
+		vb2_set_plane_payload(vb, 0, bytes);
+	}
+	if (raw)
 		return bytes < format->sizeimage ? -EINVAL : 0;
 	return !bytes || bytes > format->sizeimage ? -EINVAL : 0;
 }

@@ -468,6 +468,7 @@ static ssize_t node_write(struct file *file, const char __user *data, size_t cou
 	if (!vb2_fileio_is_active(&owner->queue))
 		owner->queue.fileio_write_immediately =
 			!ownframe_format_is_raw(&handle->node->camera->format);
+	owner->write_bytes = count;
 	ret = vb2_write(&owner->queue, data, count, pos, file->f_flags & O_NONBLOCK);
 	if (vb2_fileio_is_active(&owner->queue))
 		owner->queue.owner = handle;

@@ -109,6 +109,7 @@ void ownframe_mem_write(struct ownframe_mem *mem, size_t offset, const struct io
  * @memory_used: bytes of buffers (queue lock)
  * @memory_limit: no more than that (queue lock)
  * @buffer_limit: bytes of one buffer at most (queue lock)
+ * @write_bytes: what the present or last write() brings (queue lock)
  */
 struct ownframe_owner {
 	struct kref ref;
@@ -127,6 +128,7 @@ struct ownframe_owner {
 	unsigned long memory_used;
 	unsigned long memory_limit;
 	unsigned long buffer_limit;
+	unsigned long write_bytes;
 };
 
 /**
