@@ -150,7 +150,8 @@ $(addprefix rig-module-,$(kernels)): rig-module-%: $(BUILD)/kernel-%
 test_includes := -Iuserspace -Itests/vm/lib
 unit_tests := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 vm_tests := $(patsubst tests/vm/t/%.c,$(B)/tests/vm/%,$(wildcard tests/vm/t/*.c))
-vm_programs := $(patsubst tests/vm/bin/%.c,$(B)/tests/vm/bin/%,$(wildcard tests/vm/bin/*.c)) \
+fuzzers := $(patsubst tests/fuzz/%/main.c,$(B)/tests/vm/bin/%_fuzz,$(wildcard tests/fuzz/*/main.c))
+vm_programs := $(patsubst tests/vm/bin/%.c,$(B)/tests/vm/bin/%,$(wildcard tests/vm/bin/*.c)) $(fuzzers) \
 	$(patsubst tests/vm/preload/%.c,$(B)/tests/vm/bin/%.so,$(wildcard tests/vm/preload/*.c))
 unit_lib := $(B)/tests/unit/fixtures.a
 vm_lib := $(B)/tests/vm/lib.a
@@ -183,6 +184,13 @@ $(B)/tests/vm/bin/%.so: $(B)/obj/tests/vm/preload/%.o
 	$(Q)$(CC) -shared $(LDFLAGS) -o $@ $< $(all_libs)
 $(B)/tests/vm/%: $(B)/obj/tests/vm/t/%.o $(vm_lib) $(archives) $(lib)
 	$(call link_test,-lm)
+
+# A folder of tests/fuzz is a program for the test machine: (folder).
+define fuzzer
+$(B)/tests/vm/bin/$(1)_fuzz: $(call objects,tests/fuzz/$(1)/*.c) $(vm_lib)
+	$$(call link_test,-lm)
+endef
+$(foreach f,$(patsubst tests/fuzz/%/main.c,%,$(wildcard tests/fuzz/*/main.c)),$(eval $(call fuzzer,$(f))))
 
 # Programs that tests/interop/*.sh call.
 interop_programs := $(patsubst %.c,$(B)/%,$(wildcard tests/interop/*.c))
@@ -229,7 +237,7 @@ endif
 # --- lint --------------------------------------------------------------------------------------
 
 lint_c := $(sort $(wildcard userspace/*/*.[ch] tests/unit/*.[ch] tests/interop/*.[ch] \
-	tests/vm/t/*.c tests/vm/bin/*.c tests/vm/preload/*.c tests/vm/lib/*.[ch]))
+	tests/vm/t/*.c tests/vm/bin/*.c tests/vm/preload/*.c tests/vm/lib/*.[ch] tests/fuzz/*/*.[ch]))
 lint_kernel := $(sort $(wildcard kmod/*.[ch] include/uapi/linux/*.h tests/vm/rig/*.c))
 lint_shell = $(shell grep -rlE '^#!.*\b(ba)?sh$$' .ci deps demo docs systemd tests udev 2>/dev/null | \
 	grep -v /node_modules/)
