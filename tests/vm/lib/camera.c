@@ -147,27 +147,6 @@ bool frame_intact(const void *of, size_t length)
 	return true;
 }
 
-static uint8_t frame_byte(uint32_t number, size_t at)
-{
-	uint32_t word = frame_word(number, at / 4);
-	uint8_t bytes[4];
-
-	memcpy(bytes, &word, sizeof(bytes));
-	return bytes[at % 4];
-}
-
-bool frame_part_intact(const void *of, size_t line, size_t rows, size_t stride)
-{
-	uint32_t number = frame_number(of);
-	const uint8_t *byte = of;
-
-	for (size_t row = 0; row < rows; row++)
-		for (size_t at = 0; at < line; at++)
-			if (*byte++ != frame_byte(number, row * stride + at))
-				return false;
-	return true;
-}
-
 /* --- buffers ----------------------------------------------------------------------------------- */
 
 static void stream_request(struct stream *stream, int fd, uint32_t type, uint32_t memory,

@@ -49,8 +49,6 @@ void frame_fill(void *to, size_t length, uint32_t number);
 
 /* Is this frame FRAME_NUMBER(of), whole and unchanged? */
 bool frame_intact(const void *of, size_t length);
-/* Is it the part of that frame that begins with its first byte: @rows lines of @stride bytes? */
-bool frame_part_intact(const void *of, size_t line, size_t rows, size_t stride);
 uint32_t frame_number(const void *of);
 
 #define STREAM_MAX_BUFFERS 32

@@ -56,11 +56,6 @@ static const struct {
 	{ V4L2_PIX_FMT_YUYV, 80, 60 },
 };
 
-/* The second shows the upper left quarter of the picture, and not all frames. */
-#define HALVED(camera) ((camera) == 99)
-#define SECOND_CROP	"2x2:0,0,1,1"
-#define SECOND_MAX_RATE "150"
-
 static uint32_t capture = V4L2_BUF_TYPE_VIDEO_CAPTURE;
 
 /* Shared by all processes. */
@@ -194,16 +189,6 @@ struct life {
 	uint64_t lost_then;
 };
 
-/* All bytes that the view may show of it, as they were fed. */
-static bool picture_intact(const struct life *life, const uint8_t *picture)
-{
-	const struct v4l2_pix_format *pix = &life->pix;
-
-	if (!HALVED(life->camera_index))
-		return frame_intact(picture, pix->sizeimage);
-	return frame_part_intact(picture, pix->bytesperline, pix->height, 2 * pix->bytesperline);
-}
-
 static void guard_fill(struct life *life, struct slot *slot)
 {
 	memset(slot->start - GUARD, GUARD_BYTE, GUARD);
@@ -265,7 +250,7 @@ static void slot_queue(struct life *life, unsigned int index)
 
 	if (slot->held) {
 		CHECK(frame_number(slot->start) == slot->held);
-		CHECK(picture_intact(life, slot->start));
+		CHECK(frame_intact(slot->start, life->pix.sizeimage));
 		slot->held = 0;
 	}
 	if (life->means == BY_USERPTR_MOVING) {
@@ -350,7 +335,7 @@ static void account_bytes(struct life *life, const uint8_t *frame, size_t length
 	uint32_t number = frame_number(frame);
 
 	CHECK(length == life->pix.sizeimage);
-	CHECK(picture_intact(life, frame));
+	CHECK(frame_intact(frame, length));
 	CHECK(NUMBER_CAMERA(number) == life->camera_index);
 	CHECK(number > life->newer_than);
 	CHECK(number > life->last);
@@ -361,15 +346,9 @@ static void account_bytes(struct life *life, const uint8_t *frame, size_t length
 /* Numbers and `sequence` tell of the same gap, and an account that was settled was right. */
 static void account_gap(struct life *life, uint32_t number, uint32_t sequence)
 {
-	uint32_t step, counted;
-
 	CHECK(sequence >= life->sequence);
-	if (life->last && NUMBER_FEED(life->last) == NUMBER_FEED(number)) {
-		step = number - life->last;
-		counted = sequence - life->sequence + 1;
-		/* Frames that a view withholds are no gap. */
-		CHECK(HALVED(life->camera_index) ? step >= counted : step == counted);
-	}
+	if (life->last && NUMBER_FEED(life->last) == NUMBER_FEED(number))
+		CHECK(number - life->last == sequence - life->sequence + 1);
 	life->lost += sequence - life->sequence;
 	if (life->settled)
 		CHECK(life->lost == life->lost_then);
@@ -535,7 +514,7 @@ static void check_left_alone(struct life *life)
 	for (unsigned int i = 0; i < life->count; i++)
 		if (life->slots[i].held)
 			CHECK(frame_number(life->slots[i].start) == life->slots[i].held &&
-			      picture_intact(life, life->slots[i].start));
+			      frame_intact(life->slots[i].start, life->pix.sizeimage));
 }
 
 static void leave_child(struct life *life)
