@@ -125,7 +125,7 @@ define kbuild
 	$(Q)mkdir -p $(1)
 	$(Q)cp -rsf $(addprefix $(CURDIR)/,$(2)) $(1)/
 	$(Q)find $(1) -xtype l -delete
-	+$(Q)$(MAKE) $(if $(V),,-s) -C $(4) M=$(1) W=1 KCFLAGS=-Werror \
+	+$(Q)$(MAKE) $(if $(V),,-s) -C $(4) M=$(1) W=1 KCFLAGS="-Werror $(KCFLAGS)" \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 endef
 kmod_sources := Kbuild dkms.conf kmod include

@@ -33,7 +33,7 @@
  * @pages: pages of the shmem file, or pinned user pages
  * @num_pages: their number
  * @offset: of the buffer's first byte in the first page
- * @map: where the kernel sees it in one piece: a dma-buf, or pages of the shmem file if there was room
+ * @map: where the kernel sees it in one piece: a dma-buf, or shmem pages if there was room
  */
 struct ownframe_mem {
 	struct ownframe_owner *owner;
