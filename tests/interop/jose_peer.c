@@ -36,7 +36,7 @@ static void file_release(struct file *f)
 static struct file file_read(const char *path)
 {
 	struct file f = { 0 };
-	int rc = durable_read(AT_FDCWD, path, 1 << 20, &f.data, &f.len);
+	int rc = durable_read(AT_FDCWD, path, 0, 1 << 20, &f.data, &f.len);
 
 	if (!rc)
 		return f;

@@ -50,7 +50,7 @@ static void expect(const char *name, const char *text)
 	char *got;
 	size_t len;
 
-	assert_int_equal(durable_read(dir, name, 1 << 20, &got, &len), 0);
+	assert_int_equal(durable_read(dir, name, 0, 1 << 20, &got, &len), 0);
 	assert_int_equal(len, strlen(text));
 	assert_string_equal(got, text);
 	free(got);
@@ -146,13 +146,18 @@ static void reads_no_more_than_allowed_and_only_files(void **state)
 
 	(void)state;
 	assert_int_equal(durable_write(dir, "a", "12345", 5, 0600), 0);
-	assert_int_equal(durable_read(dir, "a", 4, &got, &len), -EFBIG);
-	assert_int_equal(durable_read(dir, "a", 5, &got, &len), 0);
+	assert_int_equal(durable_read(dir, "a", 0, 4, &got, &len), -EFBIG);
+	assert_int_equal(durable_read(dir, "a", 0, 5, &got, &len), 0);
 	free(got);
-	assert_int_equal(durable_read(dir, "none", 5, &got, &len), -ENOENT);
+	assert_int_equal(durable_read(dir, "none", 0, 5, &got, &len), -ENOENT);
 	assert_int_equal(mkfifoat(dir, "b", 0600), 0);
-	assert_int_equal(durable_read(dir, "b", 5, &got, &len), -EINVAL);
-	assert_int_equal(durable_read(AT_FDCWD, folder, 5, &got, &len), -EINVAL);
+	assert_int_equal(durable_read(dir, "b", 0, 5, &got, &len), -EINVAL);
+	assert_int_equal(durable_read(AT_FDCWD, folder, 0, 5, &got, &len), -EINVAL);
+	assert_int_equal(symlinkat("a", dir, "link"), 0);
+	assert_int_equal(durable_read(dir, "link", O_NOFOLLOW, 5, &got, &len), -ELOOP);
+	assert_int_equal(durable_read(dir, "link", 0, 5, &got, &len), 0);
+	free(got);
+	assert_int_equal(unlinkat(dir, "link", 0), 0);
 	assert_int_equal(durable_write(dir, "a", "", 0, 0600), 0);
 	expect("a", "");
 }

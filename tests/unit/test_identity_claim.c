@@ -202,7 +202,7 @@ static void copy(const char *from, const char *to)
 	size_t len;
 	char *text;
 
-	assert_int_equal(durable_read(id.dir.fd, from, IDENTITY_FILE_MAX, &text, &len), 0);
+	assert_int_equal(durable_read(id.dir.fd, from, 0, IDENTITY_FILE_MAX, &text, &len), 0);
 	assert_int_equal(durable_write(id.dir.fd, to, text, len, 0600), 0);
 	free(text);
 }

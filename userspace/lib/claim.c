@@ -434,7 +434,7 @@ int claims_load(struct claims *claims, const char *path)
 	int rc;
 
 	memset(claims, 0, sizeof(*claims));
-	rc = durable_read(AT_FDCWD, path, CLAIMS_MAX, &text, &len);
+	rc = durable_read(AT_FDCWD, path, 0, CLAIMS_MAX, &text, &len);
 	if (rc)
 		return rc;
 	o = json_strict_parse(text, len);

@@ -112,9 +112,9 @@ int durable_rename(int from_dirfd, const char *from, int to_dirfd, const char *t
 	return 0;
 }
 
-int durable_read(int dirfd, const char *name, size_t cap, char **out, size_t *len)
+int durable_read(int dirfd, const char *name, int flags, size_t cap, char **out, size_t *len)
 {
-	SCOPE_CLOSE int fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	SCOPE_CLOSE int fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | flags);
 	SCOPE_FREE char *data = NULL;
 	struct stat st;
 	size_t n = 0;

@@ -17,9 +17,10 @@ int durable_write(int dirfd, const char *name, const void *data, size_t len, mod
 /* renameat(2) without replacing (RENAME_NOREPLACE: -EEXIST), then both folders synced. */
 int durable_rename(int from_dirfd, const char *from, int to_dirfd, const char *to);
 /*
- * Read a whole regular file of at most @cap bytes into new memory (caller frees), NUL after it; 0,
- * -EFBIG if larger, -EINVAL if it is no regular file, or -errno.
+ * Read a whole regular file of at most @cap bytes into new memory (caller frees), NUL after it.
+ * @flags: 0, or O_NOFOLLOW where somebody else may write in the folder. 0, -EFBIG if larger, -EINVAL
+ * if it is no regular file, -ELOOP if it is a link that is not followed, or -errno.
  */
-int durable_read(int dirfd, const char *name, size_t cap, char **out, size_t *len);
+int durable_read(int dirfd, const char *name, int flags, size_t cap, char **out, size_t *len);
 
 #endif

@@ -38,7 +38,7 @@ static int claim_read(const struct identity *id, const char *name, struct claim 
 	size_t len;
 	int err;
 
-	err = durable_read(d->fd, name, IDENTITY_FILE_MAX, &text, &len);
+	err = durable_read(d->fd, name, 0, IDENTITY_FILE_MAX, &text, &len);
 	if (err == -ENOENT)
 		return err;
 	if (err) {
@@ -242,7 +242,7 @@ static int request_read(struct identity *id, struct claim_request *req)
 	size_t len;
 	int err;
 
-	err = durable_read(id->dir.fd, IDENTITY_REQUEST_FILE, IDENTITY_FILE_MAX, &text, &len);
+	err = durable_read(id->dir.fd, IDENTITY_REQUEST_FILE, 0, IDENTITY_FILE_MAX, &text, &len);
 	if (err == -ENOENT) {
 		log_error("no request for a claim is outstanding: make one with \"ownframe claim "
 			  "request\" and have the owner sign that");

@@ -251,7 +251,7 @@ static int auth_find(const struct identity_dir *d, enum identity_secret secret,
 	bool valid;
 	int err;
 
-	err = durable_read(d->fd, name, IDENTITY_AUTH_LEN + 1, &text, &len);
+	err = durable_read(d->fd, name, 0, IDENTITY_AUTH_LEN + 1, &text, &len);
 	if (err == -ENOENT)
 		return err;
 	if (err == -EACCES) {
@@ -339,7 +339,7 @@ int identity_record_read(const struct identity_dir *d, struct identity_record *r
 	size_t len;
 	int err;
 
-	err = durable_read(d->fd, IDENTITY_RECORD_FILE, IDENTITY_FILE_MAX, &text, &len);
+	err = durable_read(d->fd, IDENTITY_RECORD_FILE, 0, IDENTITY_FILE_MAX, &text, &len);
 	if (err == -ENOENT)
 		return err;
 	if (!err)

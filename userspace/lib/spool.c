@@ -331,7 +331,7 @@ int spool_camera(struct spool *s, const char *name, char id[MANIFEST_CAMERA_LEN 
 		return -errno;
 	if (flock(fd, LOCK_EX | LOCK_NB))
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
-	ret = durable_read(s->fd, file, MANIFEST_CAMERA_LEN, &text, &len);
+	ret = durable_read(s->fd, file, O_NOFOLLOW, MANIFEST_CAMERA_LEN, &text, &len);
 	if (ret)
 		return ret;
 	if (!camera_id_valid(text, len))
@@ -360,7 +360,7 @@ static int chain_load(struct chain *c, const struct spool *s, const char *camera
 	int ret;
 
 	chain_file(file, camera);
-	ret = durable_read(s->fd, file, 256, &text, &len);
+	ret = durable_read(s->fd, file, O_NOFOLLOW, 256, &text, &len);
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
 	if (sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %63s", &e, &c->seq, &c->signed_seq,
@@ -403,7 +403,7 @@ static int signed_read(struct jws *jws, int fd, const char *name, const char *ty
 {
 	SCOPE_FREE char *text = NULL;
 	size_t len;
-	int ret = durable_read(fd, name, SPOOL_JWS_MAX, &text, &len);
+	int ret = durable_read(fd, name, O_NOFOLLOW, SPOOL_JWS_MAX, &text, &len);
 
 	if (!ret)
 		ret = jws_parse(jws, text, len, typ);

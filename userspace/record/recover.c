@@ -48,7 +48,7 @@ static int read_signed(struct jws *jws, int dir, const char *name, const char *t
 {
 	SCOPE_FREE char *text = NULL;
 	size_t len;
-	int ret = durable_read(dir, name, SPOOL_JWS_MAX, &text, &len);
+	int ret = durable_read(dir, name, O_NOFOLLOW, SPOOL_JWS_MAX, &text, &len);
 
 	if (ret)
 		return ret == -ENOENT || ret == -ENOMEM || ret == -EIO ? ret : -EBADMSG;

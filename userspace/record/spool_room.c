@@ -53,7 +53,7 @@ static int read_manifest(int dir, const struct p256_pub *device, struct manifest
 	SCOPE_FREE char *text = NULL;
 	struct jws jws;
 	size_t len;
-	int ret = durable_read(dir, SPOOL_MANIFEST, SPOOL_JWS_MAX, &text, &len);
+	int ret = durable_read(dir, SPOOL_MANIFEST, O_NOFOLLOW, SPOOL_JWS_MAX, &text, &len);
 
 	if (!ret)
 		ret = jws_parse(&jws, text, len, JWS_TYP_CLIP);

@@ -83,7 +83,7 @@ static int read_manifest(int dir, struct manifest *m, const char *id, char why[S
 	SCOPE_FREE char *text = NULL;
 	struct jws jws;
 	size_t len;
-	int ret = durable_read(dir, SPOOL_MANIFEST, SPOOL_JWS_MAX, &text, &len);
+	int ret = durable_read(dir, SPOOL_MANIFEST, O_NOFOLLOW, SPOOL_JWS_MAX, &text, &len);
 
 	if (ret) {
 		snprintf(why, STORE_WHY_LEN, "%s cannot be read: %s", SPOOL_MANIFEST,
