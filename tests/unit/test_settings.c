@@ -18,7 +18,7 @@
 struct config {
 	char *name, *zones;
 	bool mirror;
-	uint64_t width, arena, pre_roll, area, free;
+	uint64_t width, arena, pre_roll, area, free, gap, hold;
 	int codec;
 };
 
@@ -49,6 +49,8 @@ static const struct setting table[] = {
 	  .expected = "h264 or mjpeg" },
 	{ "motion", "area", SETTING_PERMILLE, AT(area), .min = 1, .max = 1000 },
 	{ "motion", "free", SETTING_UINT, AT(free) },
+	{ "motion", "gap", SETTING_DURATION, AT(gap) },
+	{ "motion", "hold", SETTING_DURATION, AT(hold), .longer_than = "gap" },
 	{ "motion", "zones", SETTING_ZONES, AT(zones), .check = check_zones },
 };
 
@@ -88,7 +90,7 @@ static int read_bytes(const char *text, size_t len)
 	assert_int_equal(fwrite(text, 1, len, f), len);
 	fclose(f);
 	settings_free(table, N, &cfg);
-	cfg = (struct config) { .pre_roll = 5, .codec = 1 };
+	cfg = (struct config) { .pre_roll = 5, .gap = 5, .hold = 10000000, .codec = 1 };
 	dup2(fileno(err), STDERR_FILENO);
 	rc = settings_read(path, table, N, &cfg);
 	dup2(saved, STDERR_FILENO);
@@ -294,6 +296,23 @@ static void nothing_is_dropped_in_silence(void **state)
 	assert_int_equal(read_bytes("[camera]\nname = x\0y\n", 20), -EINVAL);
 }
 
+/* As max_clip is than pre_roll: each would make sense alone. */
+static void one_duration_is_longer_than_another(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("[camera]\nname = x\n[motion]\ngap = 9s\n"), 0);
+	assert_int_equal(read_text("[camera]\nname = x\n[motion]\nhold = 6us\n"), 0);
+	assert_int_equal(read_text("[camera]\nname = x\n[motion]\nhold = 5us\n"), -EINVAL);
+	assert_int_equal(read_text("[camera]\nname = x\n[motion]\nhold = 6s\n\ngap = 6s\n"),
+			 -EINVAL);
+	assert_string_equal(messages, "t: f:4: hold = 6s must be longer than gap = 6s: "
+				      "raise hold or lower gap\n");
+	/* What is not in the file is a default. */
+	assert_int_equal(read_text("[camera]\nname = x\n[motion]\ngap = 11s\n"), -EINVAL);
+	assert_string_equal(messages, "t: f:4: hold = 10s must be longer than gap = 11s: "
+				      "raise hold or lower gap\n");
+}
+
 static void a_file_that_is_not_there_is_named(void **state)
 {
 	(void)state;
@@ -332,6 +351,7 @@ int main(void)
 		cmocka_unit_test(shares_are_thousandths),
 		cmocka_unit_test(faults_are_told_by_line),
 		cmocka_unit_test(nothing_is_dropped_in_silence),
+		cmocka_unit_test(one_duration_is_longer_than_another),
 		cmocka_unit_test(a_file_that_is_not_there_is_named),
 		cmocka_unit_test(no_changed_file_harms),
 	};

@@ -357,6 +357,40 @@ static int check_required(struct reading *r)
 	return r->rc;
 }
 
+static const struct setting *setting_named(const struct reading *r, const char *section,
+					   const char *key)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (!strcmp(r->table[i].section, section) && !strcmp(r->table[i].key, key))
+			return &r->table[i];
+	return NULL;
+}
+
+static uint64_t number_of(const struct reading *r, const struct setting *s)
+{
+	return *(const uint64_t *)((const char *)r->target + s->offset);
+}
+
+/* Told at the line of the longer one if it is in the file, else of the other. */
+static int check_longer(struct reading *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct setting *s = &r->table[i];
+		const struct setting *other =
+			s->longer_than ? setting_named(r, s->section, s->longer_than) : NULL;
+		unsigned int line;
+
+		if (!other || number_of(r, s) > number_of(r, other))
+			continue;
+		line = r->set_in[i] ? r->set_in[i] : r->set_in[other - r->table];
+		log_error("%s:%u: %s = %gs must be longer than %s = %gs: raise %s or lower %s",
+			  r->path, line, s->key, (double)number_of(r, s) / 1e6, other->key,
+			  (double)number_of(r, other) / 1e6, s->key, other->key);
+		r->rc = -EINVAL;
+	}
+	return r->rc;
+}
+
 int settings_read(const char *path, const struct setting *table, size_t n, void *target)
 {
 	struct reading r = { .path = path, .table = table, .n = n, .target = target };
@@ -370,6 +404,7 @@ int settings_read(const char *path, const struct setting *table, size_t n, void 
 	}
 	r.set_in = calloc(n, sizeof(*r.set_in));
 	if (!r.set_in) {
+		log_error("%s: out of memory", path);
 		fclose(r.file);
 		return -ENOMEM;
 	}
@@ -379,6 +414,7 @@ int settings_read(const char *path, const struct setting *table, size_t n, void 
 		log_error("%s:%d: expected [section] or key = value", path, line);
 		r.rc = -EINVAL;
 	} else if (line < 0) {
+		log_error("%s: out of memory", path);
 		r.rc = -ENOMEM;
 	}
 	if (ferror(r.file)) {
@@ -386,6 +422,8 @@ int settings_read(const char *path, const struct setting *table, size_t n, void 
 		r.rc = -EIO;
 	}
 	rc = check_required(&r);
+	if (!rc)
+		rc = check_longer(&r);
 	fclose(r.file);
 	free(r.set_in);
 	return rc;

@@ -36,6 +36,8 @@ struct setting {
 	const char *expected;
 	/* Extra check of the text; NULL or a reason it is refused, which stands alone. */
 	const char *(*check)(const char *value);
+	/* A SETTING_DURATION that must be longer than this one of its section, defaults included. */
+	const char *longer_than;
 };
 
 /*
@@ -43,6 +45,7 @@ struct setting {
  * logged, in the order of its lines, as
  *	<file>:<line>: <key> = <value>: expected <what was expected>
  *	<file>:<line>: <key> = <value>: <reason of the setting's own check>
+ *	<file>:<line>: <key> = 5s must be longer than <other key> = 10s: raise ... or lower ...
  * Returns 0, -EINVAL (logged), or -errno (logged). settings_free() afterwards in every case.
  */
 int settings_read(const char *path, const struct setting *table, size_t n, void *target);

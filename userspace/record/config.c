@@ -74,7 +74,7 @@ static const struct setting table[] = {
 	{ "clip", "merge_gap", SETTING_DURATION, AT(merge_gap), 0, 600 * SECOND,
 	  .expected = "a duration up to 10min, like 5s" },
 	{ "clip", "max_clip", SETTING_DURATION, AT(max_clip), 5 * SECOND, 3600 * SECOND,
-	  .expected = "a duration from 5s to 60min, like 5min" },
+	  .expected = "a duration from 5s to 60min, like 5min", .longer_than = "pre_roll" },
 	{ "clip", "preallocate", SETTING_SIZE, AT(preallocate), MIB, 1024 * 1024 * MIB,
 	  .expected = "a size from 1MiB, like 64MiB" },
 
@@ -143,8 +143,6 @@ int config_read(struct config *cfg, const char *path)
 		.when_full = CONFIG_FULL_STOP,
 	};
 	ret = settings_read(path, table, N_SETTINGS, cfg);
-	if (ret && ret != -EINVAL)
-		log_error("%s: cannot read: %s", path, strerror(-ret));
 	if (!ret && !cfg->width != !cfg->height) {
 		log_error("%s: width and height belong together: give both or none", path);
 		ret = -EINVAL;
