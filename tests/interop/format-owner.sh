@@ -23,7 +23,8 @@ answers() {
 opens_nothing() {
 	local expected=$1 text=$2
 	shift 2
-	answers "$expected" "$text" ownframe open "$@" --output shown.mp4 --thumb shown.jpg
+	answers "$expected" "$text" ownframe open "$@" --output shown.mp4 --thumb shown.jpg \
+		--info shown.json
 	! ls shown.* >/dev/null 2>&1 || { echo "something was shown: $*"; ls shown.*; exit 1; }
 }
 
@@ -35,8 +36,17 @@ answers 0 "verified: yes" ownframe verify clip --claims owner/claims.json
 ownframe open clip --key owner/owner.key >by-stdout.mp4 2>said
 ownframe open clip --key owner/owner.key -o by-file.mp4 --thumb thumb.jpg --info info.json 2>said
 cmp by-stdout.mp4 by-file.mp4
-[ "$(stat -c %a by-file.mp4)" = 600 ]
+for file in by-file.mp4 thumb.jpg info.json; do
+	[ "$(stat -c %a "$file")" = 600 ]
+done
 grep -q '"trigger": "motion"' info.json
+# What is no file is not replaced by one.
+mkfifo pipe
+timeout 60 cat pipe >by-pipe.json &
+ownframe open clip --key owner/owner.key -o by-file.mp4 --info pipe 2>said
+wait $!
+[ -p pipe ]
+cmp by-pipe.json info.json
 cp owner/owner.key locked.key
 openssl pkcs8 -topk8 -in owner/owner.key -out locked.key -v2 aes256 -passout pass:secret
 opens_nothing $failed "locked.key" clip --key locked.key --claims owner/claims.json

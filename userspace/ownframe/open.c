@@ -17,6 +17,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char usage_text[] =
 	"usage: ownframe open CLIP --key FILE [OPTION]... > clear.mp4\n"
@@ -36,7 +37,10 @@ struct options {
 
 /* --- where it goes ------------------------------------------------------------------------- */
 
-/* A file that appears under its name when it is whole; without a name: stdout. */
+/*
+ * A file that appears under its name when it is whole. What is there and is no file, such as a
+ * terminal or /dev/null, is written to and not replaced; without a name: stdout.
+ */
 struct output {
 	struct clip_sink sink;
 	const char *path;
@@ -64,23 +68,32 @@ static int output_write(struct clip_sink *sink, const void *data, size_t len)
 	return 0;
 }
 
+static int output_fail(struct output *o)
+{
+	log_error("%s: %s", o->path, strerror(errno));
+	free(o->temporary);
+	o->temporary = NULL;
+	return -EIO;
+}
+
 static int output_open(struct output *o, const char *path)
 {
+	struct stat st;
+
 	*o = (struct output) { .sink = { output_write }, .path = path, .fd = STDOUT_FILENO };
 	if (!path)
 		return 0;
+	if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
+		o->fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+		return o->fd < 0 ? output_fail(o) : 0;
+	}
 	o->fd = -1;
 	if (asprintf(&o->temporary, "%s.XXXXXX", path) < 0) {
 		o->temporary = NULL;
 		return -ENOMEM;
 	}
 	o->fd = mkostemp(o->temporary, O_CLOEXEC);
-	if (o->fd >= 0)
-		return 0;
-	log_error("%s: %s", path, strerror(errno));
-	free(o->temporary);
-	o->temporary = NULL;
-	return -EIO;
+	return o->fd < 0 ? output_fail(o) : 0;
 }
 
 /* Give it its name. */
@@ -140,14 +153,17 @@ static char *info_text(const struct clip_opened *opened)
 	return text;
 }
 
-static int write_info(const char *path, const struct clip_opened *opened)
+static int write_info(struct output *o, const struct clip_opened *opened)
 {
-	SCOPE_FREE char *text = NULL;
+	SCOPE_FREE char *text = info_text(opened);
+	int ret;
 
-	if (!path)
-		return 0;
-	text = info_text(opened);
-	return text ? command_write(path, text) : -ENOMEM;
+	if (!text)
+		return -ENOMEM;
+	ret = output_write(&o->sink, text, strlen(text));
+	if (!ret)
+		ret = output_write(&o->sink, "\n", 1);
+	return ret ? ret : output_keep(o);
 }
 
 static void say_opened(const struct clip_opened *opened)
@@ -198,11 +214,13 @@ static int open_to(const struct options *o, const struct claims *claims, EVP_PKE
 {
 	SCOPE_OUTPUT struct output video = { .fd = -1 };
 	SCOPE_OUTPUT struct output thumb = { .fd = -1 };
+	SCOPE_OUTPUT struct output info = { .fd = -1 };
 	struct clip_opened opened;
 	struct clip_report report;
 	int ret, status;
 
-	if (output_open(&video, o->output) || (o->thumb && output_open(&thumb, o->thumb)))
+	if (output_open(&video, o->output) || (o->thumb && output_open(&thumb, o->thumb)) ||
+	    (o->info && output_open(&info, strcmp(o->info, "-") ? o->info : NULL)))
 		return STATUS_FAILED;
 	ret = clip_open(o->clip, claims, key, &video.sink, o->thumb ? &thumb.sink : NULL, &opened,
 			&report);
@@ -214,7 +232,7 @@ static int open_to(const struct options *o, const struct claims *claims, EVP_PKE
 	clip_report_release(&report);
 	if (ret)
 		return status;
-	if (output_keep(&video) || write_info(o->info, &opened))
+	if (output_keep(&video) || (o->info && write_info(&info, &opened)))
 		return STATUS_FAILED;
 	say_opened(&opened);
 	return status;
