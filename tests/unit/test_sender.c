@@ -367,6 +367,80 @@ static void store_may_come_later(void **state)
 	fixture_clip_release(&clip);
 }
 
+/* @clip, which is in ready/, is dropped there to make room: its manifest replaced, the rest removed. */
+static void drop_in_ready(const struct world *w, const struct fixture_clip *clip,
+			  struct fixture_clip *dropped, uint64_t seq)
+{
+	char *dir = path_of(w, "spool/ready/%s", clip->manifest.head.clip.text), *file;
+
+	fixture_clip_make(dropped, &w->people,
+			  &(struct fixture_plan) { .seq = seq, .lost = MANIFEST_LOST_DROPPED });
+	memcpy(dropped->manifest.head.content_kid, clip->manifest.head.content_kid,
+	       sizeof(clip->manifest.head.content_kid));
+	fixture_clip_sign(dropped);
+	fixture_write(dir, "manifest.jws", dropped->jws, strlen(dropped->jws));
+	for (const char *const *name = (const char *const[]) { "clip.mp4", "thumb", NULL }; *name;
+	     name++) {
+		file = path_of(w, "spool/ready/%s/%s", clip->manifest.head.clip.text, *name);
+		assert_int_equal(unlink(file), 0);
+		free(file);
+	}
+	free(dir);
+}
+
+/* Room was made after the store had the clip, and before it was moved to sent/. */
+static void dropped_after_it_was_stored_is_sent(void **state)
+{
+	struct world *w = *state;
+	struct fixture_clip clip, dropped;
+	char *from, *to;
+
+	ready(w, &clip, 1, MANIFEST_NOT_LOST);
+	send_all(w, false);
+	from = path_of(w, "spool/sent/%s", clip.manifest.head.clip.text);
+	to = path_of(w, "spool/ready/%s", clip.manifest.head.clip.text);
+	assert_int_equal(rename(from, to), 0);
+	drop_in_ready(w, &clip, &dropped, 1);
+	send_all(w, false);
+	assert_stored(w, &clip);
+	assert_true(is_sent(w, &clip));
+	free(from);
+	free(to);
+	fixture_clip_release(&dropped);
+	fixture_clip_release(&clip);
+}
+
+/* Only the clip's own first manifest will do: of @kind 0 no manifest, 1 another clip's, 2 lost, too. */
+static void dropped_clip_conflicts(struct world *w, int kind)
+{
+	struct fixture_clip clip, dropped, other;
+	uint64_t seq = 10 * kind + 1;
+	char *store = path_of(w, "store"), *folder;
+
+	ready(w, &clip, seq, MANIFEST_NOT_LOST);
+	folder = object_folder(w, &clip);
+	drop_in_ready(w, &clip, &dropped, seq);
+	fixture_clip_make(&other, &w->people,
+			  &(struct fixture_plan) { .seq = seq,
+						   .lost = kind == 2 ? MANIFEST_LOST_DISK_FULL
+								     : MANIFEST_NOT_LOST });
+	fixture_write(store, key_of(&clip, "jws"), other.jws,
+		      kind == 0 ? strlen(other.jws) / 2 : strlen(other.jws));
+	send_all(w, false);
+	assert_false(is_sent(w, &clip));
+	fixture_clip_release(&other);
+	fixture_clip_release(&dropped);
+	fixture_clip_release(&clip);
+	free(folder);
+	free(store);
+}
+
+static void dropped_clip_yields_to_nothing_else(void **state)
+{
+	for (int kind = 0; kind < 3; kind++)
+		dropped_clip_conflicts(*state, kind);
+}
+
 /* What a kill leaves: half a part, and a clip that was stored but not moved. */
 static void goes_on_after_a_kill(void **state)
 {
@@ -404,6 +478,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(links_are_not_followed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(store_may_come_later, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(goes_on_after_a_kill, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(dropped_after_it_was_stored_is_sent, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(dropped_clip_yields_to_nothing_else, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,11 +77,22 @@ void sender_close(struct sender *s)
 	spool_close(&s->spool);
 }
 
+static int decode_manifest(struct manifest *m, const char *text, size_t len)
+{
+	struct jws jws;
+	int ret = jws_parse(&jws, text, len, JWS_TYP_CLIP);
+
+	if (ret)
+		return ret;
+	ret = manifest_decode(m, jws.payload, jws.payload_len);
+	jws_release(&jws);
+	return ret;
+}
+
 /* What a clip consists of, as far as its keys and parts need it. */
 static int read_manifest(int dir, struct manifest *m, const char *id, char why[STORE_WHY_LEN])
 {
 	SCOPE_FREE char *text = NULL;
-	struct jws jws;
 	size_t len;
 	int ret = durable_read(dir, SPOOL_MANIFEST, O_NOFOLLOW, SPOOL_JWS_MAX, &text, &len);
 
@@ -90,11 +101,7 @@ static int read_manifest(int dir, struct manifest *m, const char *id, char why[S
 			 strerror(-ret));
 		return ret;
 	}
-	ret = jws_parse(&jws, text, len, JWS_TYP_CLIP);
-	if (!ret) {
-		ret = manifest_decode(m, jws.payload, jws.payload_len);
-		jws_release(&jws);
-	}
+	ret = decode_manifest(m, text, len);
 	if (ret) {
 		snprintf(why, STORE_WHY_LEN, "%s is no manifest", SPOOL_MANIFEST);
 		return ret;
@@ -130,6 +137,50 @@ static enum store_result send_part(struct sender *s, int dir, const struct manif
 	return result;
 }
 
+/* The same clip, in the same place of its chain. */
+static bool same_clip(const struct manifest *a, const struct manifest *b)
+{
+	return !strcmp(a->head.clip.text, b->head.clip.text) &&
+	       !strcmp(a->head.device.text, b->head.device.text) &&
+	       !strcmp(a->head.owner.text, b->head.owner.text) && a->head.epoch == b->head.epoch &&
+	       !strcmp(a->head.camera, b->head.camera) && a->head.seq == b->head.seq &&
+	       !memcmp(a->head.content_kid, b->head.content_kid, sizeof(a->head.content_kid)) &&
+	       a->has_prev == b->has_prev && !memcmp(a->prev, b->prev, sizeof(a->prev));
+}
+
+/*
+ * The manifest of a clip that was dropped, where another one has its key. If that is the clip's first
+ * one, the recorder made room after the store had all of the clip and before it was moved to sent/:
+ * then nothing is missing, and the first one stays. Its signature is for the reader to judge: a store
+ * that puts something else there could as well withhold it, and the reader sees that, too.
+ */
+static enum store_result settle_dropped(struct sender *s, const struct manifest *dropped,
+					char why[STORE_WHY_LEN])
+{
+	SCOPE_FREE char *text = NULL;
+	char key[OBJECT_KEY_LEN], reason[STORE_WHY_LEN];
+	enum store_result result;
+	struct manifest first;
+	size_t len;
+	bool whole;
+
+	if (object_key(key, &dropped->head, "jws"))
+		return STORE_UNREADABLE;
+	result = store_get(s->store, key, SPOOL_JWS_MAX, &text, &len, reason);
+	if (result == STORE_TROUBLE)
+		memcpy(why, reason, sizeof(reason));
+	if (result != STORE_DONE)
+		return result;
+	if (decode_manifest(&first, text, len))
+		return STORE_CONFLICT;
+	whole = first.lost == MANIFEST_NOT_LOST && same_clip(&first, dropped);
+	manifest_release(&first);
+	if (!whole)
+		return STORE_CONFLICT;
+	log_info("%s: was stored before it was dropped", dropped->head.clip.text);
+	return STORE_DONE;
+}
+
 /* The manifest last: without it the other objects do not exist for a reader. */
 static enum store_result send_parts(struct sender *s, int dir, const struct manifest *m,
 				    char why[STORE_WHY_LEN])
@@ -142,6 +193,8 @@ static enum store_result send_parts(struct sender *s, int dir, const struct mani
 		result = send_part(s, dir, m, SPOOL_THUMB, "thumb", why);
 	if (result == STORE_DONE)
 		result = send_part(s, dir, m, SPOOL_MANIFEST, "jws", why);
+	if (result == STORE_CONFLICT && m->lost == MANIFEST_LOST_DROPPED)
+		result = settle_dropped(s, m, why);
 	return result;
 }
 

@@ -8,6 +8,8 @@
 
 #include "config.h"
 
+#include <stddef.h>
+
 #define STORE_WHY_LEN 512
 
 enum store_result {
@@ -29,5 +31,12 @@ void store_free(struct store *s);
  * store does; may be killed at any moment and called again.
  */
 enum store_result store_put(struct store *s, const char *key, int fd, char why[STORE_WHY_LEN]);
+
+/*
+ * Read the object @key of at most @cap bytes into new memory (caller frees), NUL after it; it is
+ * there durably. STORE_CONFLICT: there is no such object, or it is something else. @why as above.
+ */
+enum store_result store_get(struct store *s, const char *key, size_t cap, char **data, size_t *len,
+			    char why[STORE_WHY_LEN]);
 
 #endif

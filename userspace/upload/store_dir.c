@@ -7,6 +7,7 @@
  */
 #include "store.h"
 
+#include "../lib/durable.h"
 #include "../lib/scope.h"
 
 #include <errno.h>
@@ -269,6 +270,31 @@ enum store_result store_put(struct store *s, const char *key, int fd, char why[S
 			result = put_new(s, &o, fd);
 		else
 			result = trouble(&o, "look for");
+	}
+	scope_close(&o.dir);
+	return result;
+}
+
+enum store_result store_get(struct store *s, const char *key, size_t cap, char **data, size_t *len,
+			    char why[STORE_WHY_LEN])
+{
+	struct object o = { .root = s->path, .key = key, .dir = -1, .why = why };
+	enum store_result result = open_root(s, &o.dir, why);
+	int ret;
+
+	if (result == STORE_DONE)
+		result = descend(&o);
+	if (result == STORE_DONE) {
+		ret = durable_read(o.dir, o.name, O_NOFOLLOW, cap, data, len);
+		if (ret == -ENOENT || ret == -ELOOP || ret == -EINVAL || ret == -EFBIG) {
+			result = because(why, STORE_CONFLICT, "%s/%s cannot be compared: %s",
+					 o.root, o.key, strerror(-ret));
+		} else if (ret || sync_folder(o.dir)) {
+			errno = ret ? -ret : errno;
+			result = trouble(&o, "read");
+			if (!ret)
+				free(*data);
+		}
 	}
 	scope_close(&o.dir);
 	return result;
