@@ -126,6 +126,9 @@ static void dropped_clips_are_no_fork(void **state)
 	add(3, 'c', 'b');
 	add_to("front", 7, 4, 'r', 'c', MANIFEST_LOST_DROPPED);
 	add(5, 'e', 'd');
+	add(6, 'g', 'e');
+	add_to("front", 7, 6, 'f', 'e', MANIFEST_LOST_DROPPED);
+	add(7, 'h', 'f'); /* of a device that forgot the first one */
 	finds(true, "");
 	add(3, 'C', 'b');
 	finds(true, "front/7 forked 3-3; ");

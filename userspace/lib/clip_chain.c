@@ -48,6 +48,7 @@ static int compare_chain(const struct clip_chain_link *a, const struct clip_chai
 	return order ? order : (a->epoch > b->epoch) - (a->epoch < b->epoch);
 }
 
+/* Of two manifests of one seq the dropped one comes last: then the next may name either. */
 static int compare(const void *left, const void *right)
 {
 	const struct clip_chain_link *a = left, *b = right;
@@ -55,6 +56,8 @@ static int compare(const void *left, const void *right)
 
 	if (!order)
 		order = (a->seq > b->seq) - (a->seq < b->seq);
+	if (!order)
+		order = a->dropped - b->dropped;
 	return order ? order : memcmp(a->digest, b->digest, sizeof(a->digest));
 }
 

@@ -2,7 +2,7 @@
 /*
  * Making room. Separate because it is the one place that removes clips.
  * The one thing to know: a clip that was not sent leaves a signed manifest that says so. Its
- * successor's prev is still the hash of the manifest that was replaced.
+ * successor's prev is still the hash of the manifest that was replaced, which the store may have.
  */
 #include "spool_room.h"
 
@@ -67,8 +67,7 @@ static int read_manifest(int dir, const struct p256_pub *device, struct manifest
 }
 
 /* Sign that @m's clip was dropped, in place of what it says now. */
-static int replace_manifest(int dir, const struct manifest *m, struct signer *signer,
-			    uint8_t digest[P256_DIGEST_LEN])
+static int replace_manifest(int dir, const struct manifest *m, struct signer *signer)
 {
 	struct manifest lost = {
 		.head = m->head,
@@ -78,7 +77,6 @@ static int replace_manifest(int dir, const struct manifest *m, struct signer *si
 	SCOPE_FREE char *payload = NULL;
 	SCOPE_FREE char *text = NULL;
 	struct p256_id kid;
-	struct jws jws;
 	int ret;
 
 	memcpy(lost.prev, m->prev, sizeof(lost.prev));
@@ -88,45 +86,52 @@ static int replace_manifest(int dir, const struct manifest *m, struct signer *si
 	ret = p256_thumbprint(&kid, &signer->pub);
 	if (!ret)
 		ret = jws_sign(&text, JWS_TYP_CLIP, &kid, payload, strlen(payload), signer);
-	if (!ret)
-		ret = jws_parse(&jws, text, strlen(text), JWS_TYP_CLIP);
-	if (ret)
-		return ret;
-	memcpy(digest, jws.digest, P256_DIGEST_LEN);
-	jws_release(&jws);
-	return durable_write(dir, SPOOL_MANIFEST, text, strlen(text), 0640);
+	return ret ? ret : durable_write(dir, SPOOL_MANIFEST, text, strlen(text), 0640);
 }
 
-/* -ENOENT: not a clip of ours with pictures. */
-static int drop(struct spool *s, const char *id, struct signer *signer, const char *camera,
-		uint64_t *seq, uint8_t digest[P256_DIGEST_LEN])
+/* -ENOENT: there were none. */
+static int remove_pictures(int dir)
+{
+	bool found = false;
+
+	for (const char *const *name = (const char *const[]) { SPOOL_CLIP, SPOOL_THUMB, NULL };
+	     *name; name++) {
+		if (!unlinkat(dir, *name, 0))
+			found = true;
+		else if (errno != ENOENT)
+			return -errno;
+	}
+	return found ? 0 : -ENOENT;
+}
+
+/*
+ * -ENOENT: not a clip of ours with pictures. One that is lost has some if an earlier drop was cut
+ * short between its manifest and them.
+ */
+static int drop(struct spool *s, const char *id, struct signer *signer, const char *camera)
 {
 	SCOPE_CLOSE int dir = spool_clip_open(s, SPOOL_STATE_READY, id);
 	struct manifest m;
-	bool ours;
+	bool ours, lost;
 	int ret;
 
 	if (dir < 0 || read_manifest(dir, &signer->pub, &m))
 		return -ENOENT;
 	/* In ready/ the uploader may exchange what he likes: only the clip of this name is meant. */
 	ours = !strcmp(m.head.camera, camera) && !strcmp(m.head.clip.text, id);
-	ret = ours && m.lost == MANIFEST_NOT_LOST ? 0 : -ENOENT;
-	if (!ret)
-		ret = replace_manifest(dir, &m, signer, digest);
-	*seq = m.head.seq;
+	lost = m.lost != MANIFEST_NOT_LOST;
+	ret = !ours ? -ENOENT : lost ? 0 : replace_manifest(dir, &m, signer);
 	manifest_release(&m);
 	if (ret)
 		return ret;
+	ret = remove_pictures(dir);
+	if (lost)
+		return ret;
 	log_warn("%s: dropped to make room, it was not sent", id);
-	if (unlinkat(dir, SPOOL_CLIP, 0) && errno != ENOENT)
-		return -errno;
-	if (unlinkat(dir, SPOOL_THUMB, 0) && errno != ENOENT)
-		return -errno;
-	return 0;
+	return ret == -ENOENT ? 0 : ret;
 }
 
-int spool_room_drop_ready(struct spool *s, struct signer *signer, const char *camera, uint64_t *seq,
-			  uint8_t digest[P256_DIGEST_LEN])
+int spool_room_drop_ready(struct spool *s, struct signer *signer, const char *camera)
 {
 	char **ids = NULL;
 	size_t n = 0;
@@ -136,7 +141,7 @@ int spool_room_drop_ready(struct spool *s, struct signer *signer, const char *ca
 		return ret;
 	ret = -ENOENT;
 	for (size_t i = 0; ret == -ENOENT && i < n; i++)
-		ret = drop(s, ids[i], signer, camera, seq, digest);
+		ret = drop(s, ids[i], signer, camera);
 	spool_list_free(ids, n);
 	return ret;
 }

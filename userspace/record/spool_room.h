@@ -12,10 +12,10 @@ int spool_room_drop_sent(struct spool *s);
 
 /*
  * Replace the oldest clip of @camera that waits in ready/ by a "lost: dropped" manifest: new text by
- * @signer, the same head and prev. *@seq is its seq, @digest what a next manifest's prev is. 0,
+ * @signer, the same head and prev. The chain goes on from the manifest that was replaced: the store may
+ * have that one already, and then keeps it. May be interrupted at any point: the next call goes on. 0,
  * -ENOENT: there is none that holds pictures, or -errno.
  */
-int spool_room_drop_ready(struct spool *s, struct signer *signer, const char *camera, uint64_t *seq,
-			  uint8_t digest[P256_DIGEST_LEN]);
+int spool_room_drop_ready(struct spool *s, struct signer *signer, const char *camera);
 
 #endif

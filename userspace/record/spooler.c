@@ -136,18 +136,11 @@ static void claim_watch(struct spooler *s)
 
 static int make_some_room(struct spooler *s, bool drop_oldest)
 {
-	uint8_t digest[P256_DIGEST_LEN];
-	uint64_t seq;
 	int ret = spool_room_drop_sent(s->spool);
 
 	if (ret != -ENOENT || !drop_oldest)
 		return ret;
-	ret = spool_room_drop_ready(s->spool, s->device->signer, s->camera, &seq, digest);
-	if (!ret && s->chain.has_prev && s->chain.signed_seq == seq) {
-		memcpy(s->chain.prev, digest, sizeof(s->chain.prev));
-		ret = chain_note(s, s->epoch, seq);
-	}
-	return ret;
+	return spool_room_drop_ready(s->spool, s->device->signer, s->camera);
 }
 
 /* For the next piece of the clip's file. */
