@@ -24,6 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
@@ -796,6 +798,75 @@ static void a_clip_that_cannot_grow_keeps_what_it_has(void **state)
 	clip_report_release(&report);
 }
 
+/* In place of the C library's: a folder that once cannot be synced. */
+static _Atomic ino_t unsyncable;
+
+int fsync(int fd)
+{
+	struct stat st;
+	ino_t ino;
+
+	if (!fstat(fd, &st)) {
+		ino = st.st_ino;
+		if (atomic_compare_exchange_strong(&unsyncable, &ino, 0)) {
+			errno = EIO;
+			return -1;
+		}
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
+
+/* Nothing in ready/, where the uploader may write, keeps later clips from being signed. */
+static void a_clip_whose_name_is_taken_holds_nothing_up(void **state)
+{
+	struct clip_report report;
+	struct clip_opened opened;
+	char path[512], *folder;
+
+	(void)state;
+	film(LEARN, false);
+	film(15, true);
+	TURN_UNTIL(rig.footage.clip->opened && count(SPOOL_STATE_OPEN) == 1);
+	path_of(path, SPOOL_STATE_OPEN, 0);
+	folder = strstr(path, "/open/");
+	assert_int_equal(
+		mkdirat(rig.spool.state[SPOOL_STATE_READY], folder + strlen("/open/"), 0700), 0);
+	film(40, false);
+	event(15);
+	wait_closed();
+	assert_int_equal(count(SPOOL_STATE_OPEN), 0);
+	assert_int_equal(count(SPOOL_STATE_QUARANTINE), 1);
+	assert_int_equal(count(SPOOL_STATE_READY), 2);
+	assert_int_equal(rig.status.lost, 1);
+	verify(1, &report, &opened);
+	assert_int_equal(report.manifest.head.seq, 2);
+	assert_true(report.manifest.has_prev);
+	clip_report_release(&report);
+}
+
+static void a_folder_that_cannot_be_synced_once_holds_nothing_up(void **state)
+{
+	struct clip_report report;
+	struct clip_opened opened;
+	struct stat st;
+
+	(void)state;
+	film(LEARN, false);
+	assert_int_equal(fstat(rig.spool.state[SPOOL_STATE_READY], &st), 0);
+	atomic_store(&unsyncable, st.st_ino);
+	event(15);
+	event(15);
+	wait_closed();
+	assert_int_equal(atomic_load(&unsyncable), 0);
+	assert_int_equal(count(SPOOL_STATE_OPEN), 0);
+	assert_int_equal(count(SPOOL_STATE_READY), 2);
+	assert_int_equal(rig.status.sealed, 2);
+	for (size_t i = 0; i < 2; i++) {
+		verify(i, &report, &opened);
+		clip_report_release(&report);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -813,6 +884,8 @@ int main(void)
 		T(a_claim_that_ends_ends_the_open_clip),
 		T(a_clip_that_cannot_begin_is_lost_and_says_so),
 		T(a_clip_that_cannot_grow_keeps_what_it_has),
+		T(a_clip_whose_name_is_taken_holds_nothing_up),
+		T(a_folder_that_cannot_be_synced_once_holds_nothing_up),
 #undef T
 	};
 

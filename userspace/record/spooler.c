@@ -397,6 +397,34 @@ static void log_closed(const struct clip *clip)
 		 m->n_ranges - 3, m->size);
 }
 
+/*
+ * From open/ to ready/. Signed it is, so whatever is in the way there must not keep the clips after it
+ * from being signed: the uploader may write in ready/.
+ */
+static int leave_open(struct spooler *s, struct clip *clip)
+{
+	const char *id = clip->head.clip.text;
+	int ret = spool_clip_move(s->spool, id, SPOOL_STATE_OPEN, SPOOL_STATE_READY);
+
+	clip->error = clip->manifest.lost == MANIFEST_NOT_LOST ? 0 : -ENODATA;
+	if (!ret)
+		log_closed(clip);
+	if (ret == -EEXIST) {
+		clip->error = ret;
+		ret = spool_clip_move(s->spool, id, SPOOL_STATE_OPEN, SPOOL_STATE_QUARANTINE);
+		log_error("%s: there is something of its name in ready: %s", id,
+			  ret ? "it stays in open" : "moved to quarantine");
+		return 0; /* what stays in open/, the next start tries again */
+	}
+	if (ret != -ENOENT)
+		return ret;
+	/* An attempt before moved it, and could not make sure that the disk knows. */
+	if (fsync(s->spool->state[SPOOL_STATE_READY]) || fsync(s->spool->state[SPOOL_STATE_OPEN]))
+		return -errno;
+	log_closed(clip);
+	return 0;
+}
+
 static int finish(struct spooler *s, struct clip *clip)
 {
 	int ret;
@@ -410,14 +438,7 @@ static int finish(struct spooler *s, struct clip *clip)
 	if (unlinkat(clip->dir, SPOOL_OPEN, 0) && errno != ENOENT)
 		return -errno;
 	ret = chain_note(s, clip->head.epoch, clip->head.seq);
-	if (!ret)
-		ret = spool_clip_move(s->spool, clip->head.clip.text, SPOOL_STATE_OPEN,
-				      SPOOL_STATE_READY);
-	if (ret)
-		return ret;
-	log_closed(clip);
-	clip->error = clip->manifest.lost == MANIFEST_NOT_LOST ? 0 : -ENODATA;
-	return 0;
+	return ret ? ret : leave_open(s, clip);
 }
 
 static void retry_later(struct spooler *s, const char *what, int err)

@@ -70,8 +70,9 @@ void spooler_exit(struct spooler *s);
 void spooler_open(struct spooler *s, struct clip *clip);
 void spooler_extend(struct spooler *s, struct clip *clip);
 /*
- * Seal, sign, move to ready/. clip->error: 0; -ENODATA: lost, its manifest says why; -EAGAIN: it stays
- * in open/ for recovery, since the device did not sign until spooler_exit().
+ * Seal, sign, move to ready/. clip->error: 0; -ENODATA: lost, its manifest says why; -EEXIST: signed,
+ * but there is something of its name in ready/, so it is in quarantine/; -EAGAIN: it stays in open/ for
+ * recovery, since the device did not sign until spooler_exit().
  */
 void spooler_close(struct spooler *s, struct clip *clip);
 
