@@ -335,7 +335,7 @@ static int tpm_spool_key(struct identity_backend *backend, const struct identity
 			 uint8_t key[IDENTITY_SPOOL_LEN])
 {
 	struct identity_tpm *t = tpm_of(backend);
-	TPM_FREE TPM2B_SENSITIVE_DATA *data = NULL;
+	TPM_SECRET_FREE TPM2B_SENSITIVE_DATA *data = NULL;
 	TSS2_RC rc;
 	int err;
 
@@ -351,7 +351,6 @@ static int tpm_spool_key(struct identity_backend *backend, const struct identity
 		memcpy(key, data->buffer, IDENTITY_SPOOL_LEN);
 	else
 		err = -EIO;
-	OPENSSL_cleanse(data, sizeof(*data));
 	return err;
 }
 

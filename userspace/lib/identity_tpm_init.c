@@ -300,7 +300,7 @@ static int child_verify(struct maker *m, ESYS_TR tr, TPM2_HANDLE handle,
 			const char *what)
 {
 	static const uint8_t digest[P256_DIGEST_LEN];
-	TPM_FREE TPM2B_SENSITIVE_DATA *data = NULL;
+	TPM_SECRET_FREE TPM2B_SENSITIVE_DATA *data = NULL;
 	TPM_FREE TPMT_SIGNATURE *signature = NULL;
 	TPM_FREE TPM2B_PUBLIC *pub = NULL;
 	TSS2_RC rc;
@@ -318,8 +318,6 @@ static int child_verify(struct maker *m, ESYS_TR tr, TPM2_HANDLE handle,
 		rc = tpm_sign_digest(m->link, tr, digest, &signature);
 	else
 		rc = tpm_unseal(m->link, tr, &data);
-	if (data)
-		OPENSSL_cleanse(data, sizeof(*data));
 	if (tpm_code(rc) == TPM2_RC_BAD_AUTH)
 		return foreign(m, handle, what);
 	return tpm_link_check(m->link, rc, what);

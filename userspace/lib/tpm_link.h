@@ -8,6 +8,7 @@
 #ifndef OWNFRAME_TPM_LINK_H
 #define OWNFRAME_TPM_LINK_H
 
+#include <openssl/crypto.h>
 #include <stdbool.h>
 #include <tss2/tss2_esys.h>
 
@@ -85,12 +86,21 @@ void tpm_transient_flush(struct tpm_transient *object);
 
 #define TPM_TRANSIENT __attribute__((cleanup(tpm_transient_flush)))
 
-/* What the TSS allocated (Esys_Free), wiped first where it may hold a secret. */
+/* What the TSS allocated, Esys_Free. */
 static inline void tpm_free(void *p)
 {
 	Esys_Free(*(void **)p);
 }
 
-#define TPM_FREE __attribute__((cleanup(tpm_free)))
+/* An unsealed secret: wiped first. */
+static inline void tpm_secret_free(TPM2B_SENSITIVE_DATA **data)
+{
+	if (*data)
+		OPENSSL_cleanse(*data, sizeof(**data));
+	Esys_Free(*data);
+}
+
+#define TPM_FREE	__attribute__((cleanup(tpm_free)))
+#define TPM_SECRET_FREE __attribute__((cleanup(tpm_secret_free)))
 
 #endif

@@ -9,6 +9,7 @@
 #include "scope.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <turbojpeg.h>
 
 #define THUMB_QUALITY 80
@@ -102,8 +103,10 @@ static int compress(const struct plane planes[3], uint8_t **jpeg, size_t *len)
 	err = tjCompressFromYUVPlanes(tj, data, planes[0].width, NULL, planes[0].height, TJSAMP_420,
 				      &out, &size, THUMB_QUALITY, TJFLAG_NOREALLOC);
 	tjDestroy(tj);
-	if (err)
+	if (err) {
+		OPENSSL_cleanse(out, size);
 		return -EIO;
+	}
 	*jpeg = SCOPE_TAKE_PTR(out);
 	*len = size;
 	return 0;
@@ -114,9 +117,12 @@ int thumb_make(const struct frame *frame, const struct frame_format *format, uin
 {
 	uint32_t width, height;
 	SCOPE_FREE uint8_t *memory = NULL;
+	size_t size;
+	int ret;
 
 	thumb_size(format, &width, &height);
-	memory = malloc((size_t)width * height * 3 / 2);
+	size = (size_t)width * height * 3 / 2;
+	memory = malloc(size);
 	if (!memory)
 		return -ENOMEM;
 	struct plane planes[3] = {
@@ -126,5 +132,7 @@ int thumb_make(const struct frame *frame, const struct frame_format *format, uin
 	};
 	for (int i = FRAME_Y; i <= FRAME_CR; i++)
 		plane_scale(&planes[i], frame, format, i);
-	return compress(planes, jpeg, len);
+	ret = compress(planes, jpeg, len);
+	OPENSSL_cleanse(memory, size);
+	return ret;
 }
