@@ -137,22 +137,25 @@ bool identity_dir_has(const struct identity_dir *d, const char *name)
 	return faccessat(d->fd, name, F_OK, 0) == 0;
 }
 
-/* 0, or -ESRCH if the rule's group does not exist. */
+/* Durably; 0, or -ESRCH if the rule's group does not exist. */
 static int rule_apply(const struct identity_dir *d, const struct file_rule *rule)
 {
+	SCOPE_CLOSE int fd = openat(d->fd, rule->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct group grp, *found = NULL;
 	char buf[4096];
 	int missing = 0;
 
+	if (fd < 0)
+		return -errno;
 	if (rule->group) {
 		getgrnam_r(rule->group, &grp, buf, sizeof(buf), &found);
 		/* Only root may give files away; anybody else's identity is for himself. */
-		if (found && geteuid() == 0 && fchownat(d->fd, rule->name, 0, found->gr_gid, 0) < 0)
+		if (found && geteuid() == 0 && fchown(fd, 0, found->gr_gid) < 0)
 			return -errno;
 		if (!found)
 			missing = -ESRCH;
 	}
-	if (fchmodat(d->fd, rule->name, missing ? 0600 : rule->mode, 0) < 0)
+	if (fchmod(fd, missing ? 0600 : rule->mode) < 0 || fsync(fd) < 0)
 		return -errno;
 	return missing;
 }
