@@ -204,8 +204,8 @@ static void the_index_has_room_for_the_longest_clip(void **state)
 	fast.fps_num = 240; /* three fragments a second, of 100 samples at most */
 	fast.fps_den = 1;
 	assert_true(clip_index_capacity(4096, config_index_blocks(&cfg, &fast)) >= 3 * 3605);
-	fast.fps_num =
-		1000; /* more than an index can hold: what it can, and an end to the search */
+	/* More than an index can hold: what it can, and an end to the search. */
+	fast.fps_num = 1000;
 	assert_int_equal(clip_index_capacity(4096, config_index_blocks(&cfg, &fast)),
 			 CLIP_REFS_MAX);
 }
