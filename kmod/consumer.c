@@ -21,9 +21,8 @@ static int consumer_queue_setup(struct vb2_queue *queue, unsigned int *num_buffe
 	struct ownframe_consumer *consumer = to_consumer(owner);
 
 	if (!vb2_get_num_buffers(queue)) {
-		consumer->generation = ownframe_camera_format(owner->node->camera,
-							      &consumer->format);
-		ownframe_format_pack(&consumer->format);
+		consumer->generation = ownframe_camera_view_format(to_view(owner->node),
+								   &consumer->format);
 		ownframe_owner_set_limits(owner, consumer->format.sizeimage);
 	}
 	if (*num_planes)
@@ -116,20 +115,19 @@ void ownframe_consumer_init(struct ownframe_owner *owner)
 	spin_lock_init(&consumer->buf_lock);
 	INIT_LIST_HEAD(&consumer->queued);
 	owner->queue.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
-	owner->queue.io_modes = VB2_MMAP | VB2_USERPTR | VB2_READ;
 	owner->queue.drv_priv = owner;
 	owner->queue.ops = &consumer_vb2_ops;
 	owner->queue.timestamp_flags = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
 }
 
 /* The next buffer to be filled; without one the frame is lost, and counted. */
-static struct ownframe_buffer *consumer_take(struct ownframe_consumer *consumer,
+static struct ownframe_buffer *consumer_take(struct ownframe_consumer *consumer, u32 sequence,
 					     const struct ownframe_frame *frame)
 {
 	struct ownframe_buffer *buf;
 
 	/* It may have stopped since the frame came, and started anew: with the next frame. */
-	if (!consumer->running || (s32)(frame->sequence - consumer->first) < 0) {
+	if (!consumer->running || (s32)(sequence - consumer->first) < 0) {
 		trace_frame_drop(consumer, frame, OWNFRAME_DROP_STOPPED);
 		return NULL;
 	}
@@ -145,64 +143,34 @@ static struct ownframe_buffer *consumer_take(struct ownframe_consumer *consumer,
 	return buf;
 }
 
-static void copy_lines(struct ownframe_mem *mem, const struct v4l2_pix_format *format,
-		       const struct ownframe_frame *frame)
-{
-	struct ownframe_plane from[OWNFRAME_MAX_PLANES];
-	struct ownframe_plane to[OWNFRAME_MAX_PLANES];
-	unsigned int planes = ownframe_format_planes(format, to);
-	unsigned int i, row;
-
-	ownframe_format_planes(frame->format, from);
-	for (i = 0; i < planes; i++)
-		for (row = 0; row < to[i].rows; row++)
-			ownframe_mem_write(mem, to[i].offset + row * to[i].stride, &frame->map,
-					   from[i].offset + row * from[i].stride, to[i].line);
-}
-
-/* Returns the bytes that the consumer has now. */
-static u32 copy_picture(struct ownframe_mem *mem, const struct v4l2_pix_format *format,
-			const struct ownframe_frame *frame)
-{
-	u32 bytes = frame->bytesused;
-
-	if (ownframe_format_is_raw(format)) {
-		bytes = format->sizeimage;
-		if (format->bytesperline != frame->format->bytesperline) {
-			copy_lines(mem, format, frame);
-			return bytes;
-		}
-	}
-	ownframe_mem_write(mem, 0, &frame->map, 0, bytes);
-	return bytes;
-}
-
 /**
  * ownframe_consumer_copy() - give a consumer its copy of a frame
  * @consumer: may have stopped streaming
- * @frame: of the format that the camera has had since the consumer was linked
+ * @frame: of the format that the camera has had since the consumer was linked, and not withheld
  *
  * The consumer does not learn of it before ownframe_consumer_complete().
  */
 void ownframe_consumer_copy(struct ownframe_consumer *consumer, const struct ownframe_frame *frame)
 {
+	const struct ownframe_view *view = to_view(consumer->owner.node);
 	struct vb2_queue *queue = &consumer->owner.queue;
+	u32 sequence = view->sequence - 1;
 	struct ownframe_buffer *buf;
 	struct vb2_buffer *vb;
 	u64 copy_ns;
 	u32 bytes;
 
 	mutex_lock(&consumer->copy_lock);
-	buf = consumer_take(consumer, frame);
+	buf = consumer_take(consumer, sequence, frame);
 	if (!buf)
 		goto unlock;
 	vb = &buf->vb.vb2_buf;
 	copy_ns = ktime_get_ns();
-	bytes = copy_picture(vb2_plane_cookie(vb, 0), &consumer->format, frame);
+	bytes = ownframe_cut_copy(view->cut, vb2_plane_cookie(vb, 0), frame);
 	copy_ns = ktime_get_ns() - copy_ns;
 	vb2_set_plane_payload(vb, 0, bytes);
 	vb->timestamp = frame->timestamp;
-	buf->vb.sequence = frame->sequence - consumer->first;
+	buf->vb.sequence = sequence - consumer->first;
 	buf->vb.field = consumer->format.field;
 	buf->vb.flags |= frame->flags & (V4L2_BUF_FLAG_KEYFRAME | V4L2_BUF_FLAG_PFRAME |
 					 V4L2_BUF_FLAG_BFRAME | V4L2_BUF_FLAG_TIMECODE);

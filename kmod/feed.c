@@ -170,7 +170,6 @@ static void feed_owner_init(struct ownframe_owner *owner)
 	INIT_LIST_HEAD(&feed->waiting);
 	owner->queue.lock = &owner->node->camera->feed_lock;
 	owner->queue.type = V4L2_BUF_TYPE_VIDEO_OUTPUT;
-	owner->queue.io_modes = VB2_MMAP | VB2_DMABUF | VB2_WRITE;
 	owner->queue.drv_priv = owner;
 	owner->queue.ops = &feed_vb2_ops;
 	owner->queue.timestamp_flags = V4L2_BUF_FLAG_TIMESTAMP_COPY;
@@ -243,7 +242,7 @@ static int feed_s_fmt(struct file *file, void *priv, struct v4l2_format *format)
 	if (feed_busy(camera))
 		ret = -EBUSY;
 	else
-		ownframe_camera_set_format(camera, &format->fmt.pix);
+		ret = ownframe_camera_set_format(camera, &format->fmt.pix);
 	mutex_unlock(&camera->feed_lock);
 	return ret;
 }
@@ -350,6 +349,7 @@ static const struct v4l2_ioctl_ops feed_ioctl_ops = {
 
 const struct ownframe_node_type ownframe_feed_type = {
 	.caps		= V4L2_CAP_VIDEO_OUTPUT,
+	.io_modes	= VB2_MMAP | VB2_DMABUF | VB2_WRITE,
 	.ioctl_ops	= &feed_ioctl_ops,
 	.owner_size	= sizeof(struct feed_owner),
 	.owner_init	= feed_owner_init,

@@ -21,29 +21,36 @@
  * @bytes: per pixel in the first plane; 0: compressed
  * @chroma: planes that follow, with half the lines: 1 interleaved, or 2 of half the line
  * @align_width: the width is a multiple of this
+ * @black: bytes of a black first plane at even and odd offsets
+ * @between: a frame is what has changed since another one
  */
 struct pixel_format {
 	u32 fourcc;
 	u8 bytes;
 	u8 chroma;
 	u8 align_width;
+	u8 black[2];
+	bool between;
 };
 
+#define BLACK_Y	16
+#define BLACK_C	128
+
 static const struct pixel_format pixel_formats[] = {
-	{ V4L2_PIX_FMT_YUYV,	2, 0, 2 },
-	{ V4L2_PIX_FMT_UYVY,	2, 0, 2 },
-	{ V4L2_PIX_FMT_NV12,	1, 1, 2 },
-	{ V4L2_PIX_FMT_NV21,	1, 1, 2 },
-	{ V4L2_PIX_FMT_YUV420,	1, 2, 2 },
-	{ V4L2_PIX_FMT_GREY,	1, 0, 1 },
+	{ V4L2_PIX_FMT_YUYV,	2, 0, 2, { BLACK_Y, BLACK_C } },
+	{ V4L2_PIX_FMT_UYVY,	2, 0, 2, { BLACK_C, BLACK_Y } },
+	{ V4L2_PIX_FMT_NV12,	1, 1, 2, { BLACK_Y, BLACK_Y } },
+	{ V4L2_PIX_FMT_NV21,	1, 1, 2, { BLACK_Y, BLACK_Y } },
+	{ V4L2_PIX_FMT_YUV420,	1, 2, 2, { BLACK_Y, BLACK_Y } },
+	{ V4L2_PIX_FMT_GREY,	1, 0, 1, { BLACK_Y, BLACK_Y } },
 	{ V4L2_PIX_FMT_RGB24,	3, 0, 1 },
 	{ V4L2_PIX_FMT_BGR24,	3, 0, 1 },
 	{ V4L2_PIX_FMT_XRGB32,	4, 0, 1 },
 	{ V4L2_PIX_FMT_XBGR32,	4, 0, 1 },
 	{ V4L2_PIX_FMT_MJPEG,	0, 0, 1 },
 	{ V4L2_PIX_FMT_JPEG,	0, 0, 1 },
-	{ V4L2_PIX_FMT_H264,	0, 0, 1 },
-	{ V4L2_PIX_FMT_HEVC,	0, 0, 1 },
+	{ V4L2_PIX_FMT_H264,	0, 0, 1, .between = true },
+	{ V4L2_PIX_FMT_HEVC,	0, 0, 1, .between = true },
 };
 
 static const struct pixel_format *pixel_format_find(u32 fourcc)
@@ -97,6 +104,32 @@ void ownframe_format_default(struct v4l2_pix_format *pix)
 bool ownframe_format_is_raw(const struct v4l2_pix_format *pix)
 {
 	return pix->bytesperline;
+}
+
+/**
+ * ownframe_format_is_divisible() - does a stream stay whole if frames are left out?
+ * @pix: a format that a camera has
+ */
+bool ownframe_format_is_divisible(const struct v4l2_pix_format *pix)
+{
+	return !pixel_format_find(pix->pixelformat)->between;
+}
+
+/**
+ * ownframe_format_grid() - where a raw picture can be cut
+ * @pix: a raw format that a camera has
+ * @columns: is set: pixels that share chroma in a line
+ * @rows: is set: lines that share chroma, or are the two of an interlaced picture
+ */
+void ownframe_format_grid(const struct v4l2_pix_format *pix, u32 *columns, u32 *rows)
+{
+	const struct pixel_format *format = pixel_format_find(pix->pixelformat);
+
+	*columns = format->align_width;
+	*rows = format->chroma ? 2 : 1;
+	/* Chroma is of the lines of one field. */
+	if (pix->field == V4L2_FIELD_INTERLACED)
+		*rows *= 2;
 }
 
 static void adjust_raw(const struct pixel_format *format, struct v4l2_pix_format *pix)
@@ -178,6 +211,7 @@ unsigned int ownframe_format_planes(const struct v4l2_pix_format *pix,
 		.stride = pix->bytesperline,
 		.line = pix->width * format->bytes,
 		.rows = pix->height,
+		.black = { format->black[0], format->black[1] },
 	};
 	for (i = 1; i <= format->chroma; i++)
 		planes[i] = (struct ownframe_plane) {
@@ -185,6 +219,7 @@ unsigned int ownframe_format_planes(const struct v4l2_pix_format *pix,
 			.stride = pix->bytesperline / format->chroma,
 			.line = pix->width / format->chroma,
 			.rows = pix->height / 2,
+			.black = { BLACK_C, BLACK_C },
 		};
 	return i;
 }

@@ -11,12 +11,15 @@
  * also after the driver has let go of them. So it is the end of the file that wipes them.
  */
 #include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
+#include <linux/refcount.h>
+#include <linux/scatterlist.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -26,16 +29,18 @@
 
 /**
  * struct ownframe_mem - memory of one buffer: one of file, dbuf, or user pages
- * @owner: is charged for it; NULL for a dma-buf, which is somebody else's memory
+ * @ref: of pages of the shmem file: vb2 and exported dma-bufs
+ * @owner: is charged for it, and held; NULL for a dma-buf, which is somebody else's memory
  * @charged: bytes
  * @file: shmem file
  * @dbuf: imported dma-buf; vb2 holds the reference
  * @pages: pages of the shmem file, or pinned user pages
  * @num_pages: their number
  * @offset: of the buffer's first byte in the first page
- * @map: where the kernel sees it in one piece: a dma-buf, or shmem pages if there was room
+ * @map: where the kernel sees it in one piece: a dma-buf, or the shmem pages if there was room
  */
 struct ownframe_mem {
+	refcount_t ref;
 	struct ownframe_owner *owner;
 	unsigned long charged;
 	struct file *file;
@@ -110,10 +115,13 @@ int __init ownframe_mem_init(void)
 static struct ownframe_mem *mem_new(struct vb2_queue *queue, unsigned long num_pages)
 {
 	struct ownframe_owner *owner = container_of(queue, struct ownframe_owner, queue);
+	unsigned long limit = READ_ONCE(owner->node->memory_limit) ?: owner->memory_limit;
+	unsigned long used = atomic_long_read(&owner->memory_used);
 	unsigned long bytes = num_pages << PAGE_SHIFT;
 	struct ownframe_mem *mem;
 
-	if (bytes > owner->memory_limit - min(owner->memory_used, owner->memory_limit))
+	/* It can shrink meanwhile, but does not grow: the queue is locked. */
+	if (bytes > limit - min(used, limit))
 		return ERR_PTR(-ENOMEM);
 	mem = kzalloc(sizeof(*mem), GFP_KERNEL);
 	if (!mem)
@@ -123,15 +131,18 @@ static struct ownframe_mem *mem_new(struct vb2_queue *queue, unsigned long num_p
 		kfree(mem);
 		return ERR_PTR(-ENOMEM);
 	}
+	refcount_set(&mem->ref, 1);
+	ownframe_owner_get(owner);
 	mem->owner = owner;
 	mem->charged = bytes;
-	owner->memory_used += bytes;
+	atomic_long_add(bytes, &owner->memory_used);
 	return mem;
 }
 
 static void mem_free(struct ownframe_mem *mem)
 {
-	mem->owner->memory_used -= mem->charged;
+	atomic_long_sub(mem->charged, &mem->owner->memory_used);
+	ownframe_owner_put(mem->owner);
 	kvfree(mem->pages);
 	kfree(mem);
 }
@@ -141,6 +152,8 @@ static void mem_put(void *priv)
 	struct ownframe_mem *mem = priv;
 	unsigned long i;
 
+	if (!refcount_dec_and_test(&mem->ref))
+		return;
 	vunmap(mem->map.vaddr);
 	for (i = 0; i < mem->num_pages; i++)
 		put_page(mem->pages[i]);
@@ -195,12 +208,12 @@ static void *mem_cookie(struct vb2_buffer *vb, void *priv)
 	return priv;
 }
 
-/* More than one means that the process maps it. */
+/* More than one means that somebody maps it, or has it as a dma-buf. */
 static unsigned int mem_num_users(void *priv)
 {
 	struct ownframe_mem *mem = priv;
 
-	return mem->file ? file_count(mem->file) : 1;
+	return mem->file ? file_count(mem->file) + refcount_read(&mem->ref) - 1 : 1;
 }
 
 static int mem_mmap(void *priv, struct vm_area_struct *vma)
@@ -210,6 +223,87 @@ static int mem_mmap(void *priv, struct vm_area_struct *vma)
 	vma_set_file(vma, mem->file);
 	return vfs_mmap(mem->file, vma);
 }
+
+/* Exported buffers: the same pages, for as long as anybody has the dma-buf. */
+
+static struct sg_table *export_map(struct dma_buf_attachment *attachment,
+				   enum dma_data_direction direction)
+{
+	struct ownframe_mem *mem = attachment->dmabuf->priv;
+	struct sg_table *table = kzalloc(sizeof(*table), GFP_KERNEL);
+	int ret;
+
+	if (!table)
+		return ERR_PTR(-ENOMEM);
+	ret = sg_alloc_table_from_pages(table, mem->pages, mem->num_pages, 0,
+					mem->num_pages << PAGE_SHIFT, GFP_KERNEL);
+	if (ret)
+		goto free;
+	ret = dma_map_sgtable(attachment->dev, table, direction, 0);
+	if (!ret)
+		return table;
+	sg_free_table(table);
+free:
+	kfree(table);
+	return ERR_PTR(ret);
+}
+
+static void export_unmap(struct dma_buf_attachment *attachment, struct sg_table *table,
+			 enum dma_data_direction direction)
+{
+	dma_unmap_sgtable(attachment->dev, table, direction, 0);
+	sg_free_table(table);
+	kfree(table);
+}
+
+static int export_mmap(struct dma_buf *dbuf, struct vm_area_struct *vma)
+{
+	return mem_mmap(dbuf->priv, vma);
+}
+
+static int export_vmap(struct dma_buf *dbuf, struct iosys_map *map)
+{
+	struct ownframe_mem *mem = dbuf->priv;
+
+	if (!mem->map.vaddr)
+		return -ENOMEM;
+	*map = mem->map;
+	return 0;
+}
+
+static void export_release(struct dma_buf *dbuf)
+{
+	mem_put(dbuf->priv);
+}
+
+static const struct dma_buf_ops export_ops = {
+	.map_dma_buf	= export_map,
+	.unmap_dma_buf	= export_unmap,
+	.mmap		= export_mmap,
+	.vmap		= export_vmap,
+	.release	= export_release,
+};
+
+static struct dma_buf *mem_get_dmabuf(struct vb2_buffer *vb, void *priv, unsigned long flags)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+	struct ownframe_mem *mem = priv;
+	struct dma_buf *dbuf;
+
+	info.ops = &export_ops;
+	info.size = mem->num_pages << PAGE_SHIFT;
+	info.flags = flags;
+	info.priv = mem;
+	refcount_inc(&mem->ref);
+	dbuf = dma_buf_export(&info);
+	if (IS_ERR(dbuf)) {
+		mem_put(mem);
+		return NULL;
+	}
+	return dbuf;
+}
+
+/* User memory */
 
 /*
  * Is it in the page cache of a filesystem that writes back? Such a page cannot be written to at any
@@ -307,6 +401,7 @@ const struct vb2_mem_ops ownframe_mem_ops = {
 	.cookie		= mem_cookie,
 	.num_users	= mem_num_users,
 	.mmap		= mem_mmap,
+	.get_dmabuf	= mem_get_dmabuf,
 	.get_userptr	= mem_get_userptr,
 	.put_userptr	= mem_put_userptr,
 	.attach_dmabuf	= mem_attach_dmabuf,
@@ -367,6 +462,54 @@ void ownframe_mem_write(struct ownframe_mem *mem, size_t offset, const struct io
 		part = min_t(size_t, length, PAGE_SIZE - offset_in_page(at));
 		to = kmap_local_page(page);
 		iosys_map_memcpy_from(to + offset_in_page(at), from, from_offset, part);
+		flush_dcache_page(page);
+		kunmap_local(to);
+	}
+}
+
+/* Bytes of two kinds in turns, the first of them shade[0]. */
+static void fill(u8 *to, const u8 shade[2], size_t length)
+{
+	u8 bytes[2] = { shade[0], shade[1] };
+	u16 pair;
+
+	if (length && (unsigned long)to % sizeof(pair)) {
+		*to++ = bytes[0];
+		length--;
+		swap(bytes[0], bytes[1]);
+	}
+	memcpy(&pair, bytes, sizeof(pair));
+	memset16((u16 *)to, pair, length / sizeof(pair));
+	if (length % sizeof(pair))
+		to[length - 1] = bytes[0];
+}
+
+/**
+ * ownframe_mem_fill() - write the same two bytes over and over into a buffer
+ * @mem: of a consumer: pages
+ * @offset: from the buffer's first byte
+ * @shade: the bytes
+ * @length: bytes
+ */
+void ownframe_mem_fill(struct ownframe_mem *mem, size_t offset, const u8 shade[2], size_t length)
+{
+	size_t at = mem->offset + offset;
+	u8 turned[2] = { shade[1], shade[0] };
+	size_t done, part;
+	struct page *page;
+	void *to;
+
+	if (mem->map.vaddr) {
+		to = mem->map.vaddr + offset;
+		fill(to, shade, length);
+		flush_kernel_vmap_range(to, length);
+		return;
+	}
+	for (done = 0; done < length; done += part, at += part) {
+		page = mem->pages[at >> PAGE_SHIFT];
+		part = min_t(size_t, length - done, PAGE_SIZE - offset_in_page(at));
+		to = kmap_local_page(page);
+		fill(to + offset_in_page(at), done % 2 ? turned : shade, part);
 		flush_dcache_page(page);
 		kunmap_local(to);
 	}

@@ -290,6 +290,12 @@ static long node_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 /* Streaming */
 
+/* What a call says that was woken because the camera is gone. */
+static int error_or_gone(struct ownframe_handle *handle, int error)
+{
+	return error == -EIO && !video_is_registered(&handle->node->vdev) ? -ENODEV : error;
+}
+
 static bool queue_taken(struct ownframe_owner *owner, struct ownframe_handle *handle)
 {
 	return owner->queue.owner && owner->queue.owner != handle;
@@ -318,7 +324,12 @@ static struct ownframe_owner *queue_bind(struct ownframe_handle *handle, bool cr
 {
 	struct ownframe_owner *owner = ownframe_owner_bind(handle, create);
 
-	return IS_ERR(owner) ? owner : queue_lock(handle, false);
+	if (IS_ERR(owner))
+		return owner;
+	owner = queue_lock(handle, false);
+	if (!IS_ERR(owner) && !vb2_is_busy(&owner->queue))
+		owner->queue.io_modes = READ_ONCE(handle->node->io_modes);
+	return owner;
 }
 
 static void queue_unlock(struct ownframe_owner *owner)
@@ -394,12 +405,28 @@ int ownframe_node_qbuf(struct file *file, void *priv, struct v4l2_buffer *buf)
 
 int ownframe_node_dqbuf(struct file *file, void *priv, struct v4l2_buffer *buf)
 {
-	struct ownframe_owner *owner = queue_lock(to_handle(file), false);
+	struct ownframe_handle *handle = to_handle(file);
+	struct ownframe_owner *owner = queue_lock(handle, false);
 	int ret;
 
 	if (IS_ERR(owner))
 		return PTR_ERR(owner);
 	ret = vb2_dqbuf(&owner->queue, buf, file->f_flags & O_NONBLOCK);
+	queue_unlock(owner);
+	return error_or_gone(handle, ret);
+}
+
+int ownframe_node_expbuf(struct file *file, void *priv, struct v4l2_exportbuffer *export)
+{
+	struct ownframe_handle *handle = to_handle(file);
+	struct ownframe_owner *owner = queue_lock(handle, true);
+	int ret = -ENOTTY;
+
+	if (IS_ERR(owner))
+		return PTR_ERR(owner);
+	/* As a device answers that does not know the call. */
+	if (READ_ONCE(handle->node->export))
+		ret = vb2_expbuf(&owner->queue, export);
 	queue_unlock(owner);
 	return ret;
 }
@@ -450,7 +477,7 @@ static ssize_t node_read(struct file *file, char __user *data, size_t count, lof
 	if (vb2_fileio_is_active(&owner->queue))
 		owner->queue.owner = handle;
 	queue_unlock(owner);
-	return ret;
+	return error_or_gone(handle, ret);
 }
 
 static ssize_t node_write(struct file *file, const char __user *data, size_t count, loff_t *pos)
@@ -487,6 +514,9 @@ static __poll_t poll_unbound(struct file *file, struct poll_table_struct *wait)
 	poll_wait(file, &handle->fh.wait, wait);
 	if (v4l2_event_pending(&handle->fh))
 		events |= EPOLLPRI;
+	/* Who comes here just when the camera goes is not woken any more. */
+	if (!video_is_registered(&handle->node->vdev))
+		events |= EPOLLERR | EPOLLHUP;
 	return events;
 }
 
@@ -591,7 +621,8 @@ int ownframe_node_init(struct ownframe_node *node, struct ownframe_camera *camer
 	node->camera = camera;
 	node->type = type;
 	strscpy(node->name, name, sizeof(node->name));
-	node->max_owners = feed ? 1 : OWNFRAME_MAX_CONSUMERS;
+	node->max_owners = 1;
+	node->io_modes = type->io_modes;
 	node->exclusive = feed;
 	mutex_init(&node->open_lock);
 	spin_lock_init(&node->lock);

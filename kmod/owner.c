@@ -63,6 +63,7 @@ struct ownframe_owner *ownframe_owner_new(struct ownframe_node *node)
 	owner->notifier.ops = &owner_notifier_ops;
 	mutex_init(&owner->lock);
 	owner->queue.lock = &owner->lock;
+	owner->queue.io_modes = node->io_modes;
 	owner->queue.mem_ops = &ownframe_mem_ops;
 	owner->queue.buf_struct_size = sizeof(struct ownframe_buffer);
 	node->type->owner_init(owner);
@@ -296,7 +297,7 @@ void ownframe_owner_set_limits(struct ownframe_owner *owner, u32 sizeimage)
 	/* One page more for each, as user pointers need not be aligned. */
 	unsigned long frames = OWNFRAME_MEMORY_LIMIT_FRAMES * (PAGE_ALIGN(sizeimage) + PAGE_SIZE);
 
-	owner->memory_limit = owner->node->memory_limit ?: max(frames, MEMORY_LIMIT_LEAST);
+	owner->memory_limit = max(frames, MEMORY_LIMIT_LEAST);
 	/* Larger ones than a frame are asked for by v4l2-compliance, and by nobody else. */
 	owner->buffer_limit = sizeimage + max_t(unsigned long, sizeimage, 1 << 20);
 }

@@ -10,13 +10,16 @@
  *
  * Locks, outermost first:
  *
- *	camera.feed_lock	is vb2_queue.lock of the feed's owners. Frames are copied under it.
+ *	camera.feed_lock	is vb2_queue.lock of the feed's owners. Frames are copied under it,
+ *				and write() copies from the feed's process.
  *	owner.lock		is vb2_queue.lock of a consumer. Held while user memory is pinned or
  *				copied to, so nobody but the consumer's own process may wait for it.
+ *	camera.frame_lock	a frame is on its way, or what is made of frames is being changed:
+ *				the format, policies, cuts. No page faults under it.
  *	consumer.copy_lock	a frame is being copied to this consumer. No page faults under it.
  *	camera.tally_lock	the world is told how many consumers stream.
  *	v4l2_ctrl_handler.lock	of the feed's controls.
- *	camera.lock		spinlock: format, signal, sequence, who streams.
+ *	camera.lock		spinlock: formats, signal, sequences, who streams.
  *	node.lock		spinlock: owners of a node.
  *	consumer.buf_lock	spinlock: a consumer's buffers and counters.
  *	video_device.fh_lock	spinlock of the V4L2 core: handles, their mm and priority.
@@ -59,12 +62,14 @@ struct ownframe_node;
  * @stride: bytes from line to line
  * @line: bytes of a line that are picture
  * @rows: number of lines
+ * @black: bytes of a black pixel, at even and odd offsets in a line
  */
 struct ownframe_plane {
 	u32 offset;
 	u32 stride;
 	u32 line;
 	u32 rows;
+	u8 black[2];
 };
 
 int ownframe_format_enum(struct v4l2_fmtdesc *desc);
@@ -73,6 +78,8 @@ void ownframe_format_default(struct v4l2_pix_format *pix);
 void ownframe_format_adjust(struct v4l2_pix_format *pix);
 void ownframe_format_pack(struct v4l2_pix_format *pix);
 bool ownframe_format_is_raw(const struct v4l2_pix_format *pix);
+bool ownframe_format_is_divisible(const struct v4l2_pix_format *pix);
+void ownframe_format_grid(const struct v4l2_pix_format *pix, u32 *columns, u32 *rows);
 unsigned int ownframe_format_planes(const struct v4l2_pix_format *pix,
 				    struct ownframe_plane planes[OWNFRAME_MAX_PLANES]);
 
@@ -87,6 +94,7 @@ int ownframe_mem_begin_read(struct ownframe_mem *mem, struct iosys_map *map);
 void ownframe_mem_end_read(struct ownframe_mem *mem);
 void ownframe_mem_write(struct ownframe_mem *mem, size_t offset, const struct iosys_map *from,
 			size_t from_offset, size_t length);
+void ownframe_mem_fill(struct ownframe_mem *mem, size_t offset, const u8 shade[2], size_t length);
 
 /* owner.c: a process and its queue */
 
@@ -106,8 +114,9 @@ void ownframe_mem_write(struct ownframe_mem *mem, size_t offset, const struct io
  * @polled_early: a handle was polled before it was bound, and waits on its own wait queue
  * @lock: the queue's lock, but for the feed, whose owners share camera.feed_lock
  * @queue: the process's buffers; queue.owner is the handle that allocated them
- * @memory_used: bytes of buffers (queue lock)
- * @memory_limit: no more than that (queue lock)
+ * @memory_used: bytes of buffers, and of exported ones that somebody still has. Grows with the
+ *	queue locked
+ * @memory_limit: no more than that, unless the node has a limit of its own (queue lock)
  * @buffer_limit: bytes of one buffer at most (queue lock)
  * @write_bytes: what the present or last write() brings (queue lock)
  */
@@ -125,7 +134,7 @@ struct ownframe_owner {
 	bool polled_early;
 	struct mutex lock; /* the queue */
 	struct vb2_queue queue;
-	unsigned long memory_used;
+	atomic_long_t memory_used;
 	unsigned long memory_limit;
 	unsigned long buffer_limit;
 	unsigned long write_bytes;
@@ -169,6 +178,7 @@ void ownframe_owner_wake_early(struct ownframe_owner *owner);
 /**
  * struct ownframe_node_type - what feed and views do differently
  * @caps: V4L2_CAP_VIDEO_*
+ * @io_modes: of queues
  * @ioctl_ops: of the video device
  * @owner_size: bytes of an owner, which begins with struct ownframe_owner
  * @owner_init: set up what follows struct ownframe_owner, and owner->queue but for what is the same
@@ -177,6 +187,7 @@ void ownframe_owner_wake_early(struct ownframe_owner *owner);
  */
 struct ownframe_node_type {
 	u32 caps;
+	unsigned int io_modes;
 	const struct v4l2_ioctl_ops *ioctl_ops;
 	size_t owner_size;
 	void (*owner_init)(struct ownframe_owner *owner);
@@ -192,6 +203,8 @@ struct ownframe_node_type {
  * @entry: in camera.views
  * @max_owners: processes that may have a queue at a time
  * @memory_limit: bytes of buffers for each; 0: OWNFRAME_MEMORY_LIMIT_FRAMES frames
+ * @io_modes: of queues that have no buffers
+ * @export: buffers may be exported
  * @exclusive: only one process at a time may open it
  * @open_lock: two opens of an exclusive node
  * @lock: the fields below
@@ -211,6 +224,8 @@ struct ownframe_node {
 	struct list_head entry;
 	unsigned int max_owners;
 	unsigned long memory_limit;
+	unsigned int io_modes;
+	bool export;
 	bool exclusive;
 	struct mutex open_lock; /* open of an exclusive node */
 	spinlock_t lock; /* owners */
@@ -240,8 +255,94 @@ int ownframe_node_prepare_buf(struct file *file, void *priv, struct v4l2_buffer 
 int ownframe_node_querybuf(struct file *file, void *priv, struct v4l2_buffer *buf);
 int ownframe_node_qbuf(struct file *file, void *priv, struct v4l2_buffer *buf);
 int ownframe_node_dqbuf(struct file *file, void *priv, struct v4l2_buffer *buf);
+int ownframe_node_expbuf(struct file *file, void *priv, struct v4l2_exportbuffer *export);
 int ownframe_node_streamon(struct file *file, void *priv, enum v4l2_buf_type type);
 int ownframe_node_streamoff(struct file *file, void *priv, enum v4l2_buf_type type);
+
+/* cut.c: what a view may see */
+
+#define OWNFRAME_MAX_MASKS	16
+
+/**
+ * struct ownframe_drawing - rectangles, and the size of the picture that they were drawn on
+ * @width: of the picture, at most OWNFRAME_MAX_DRAWING
+ * @height: of the picture
+ * @num: number of rectangles
+ * @rects: each of at least one pixel, inside the picture
+ */
+struct ownframe_drawing {
+	u32 width;
+	u32 height;
+	unsigned int num;
+	struct v4l2_rect rects[OWNFRAME_MAX_MASKS];
+};
+
+/* Times the largest side of a frame it fits into 32 bits. */
+#define OWNFRAME_MAX_DRAWING	65535
+
+/**
+ * struct ownframe_policy - what the consumers of a view may have
+ * @max_consumers: processes that have buffers
+ * @memory_limit: bytes of buffers for each; 0: OWNFRAME_MEMORY_LIMIT_FRAMES frames
+ * @max_rate: frames per second; 0: all
+ * @crop: nothing, or the one part that is seen
+ * @masks: what is black
+ * @userptr: frames may be written into their own memory
+ * @export: they may export their buffers
+ */
+struct ownframe_policy {
+	unsigned int max_consumers;
+	unsigned long memory_limit;
+	unsigned int max_rate;
+	struct ownframe_drawing crop;
+	struct ownframe_drawing masks;
+	bool userptr;
+	bool export;
+};
+
+/**
+ * struct ownframe_block - lines of a plane that are copied, or black
+ * @to: offset in the view's picture
+ * @from: offset in the feed's
+ * @to_step: from line to line
+ * @from_step: from line to line
+ * @length: bytes of a line
+ * @rows: number of lines
+ * @black: @from is not read
+ * @shade: bytes of black at even and odd offsets
+ */
+struct ownframe_block {
+	u32 to;
+	u32 from;
+	u32 to_step;
+	u32 from_step;
+	u32 length;
+	u32 rows;
+	bool black;
+	u8 shade[2];
+};
+
+/**
+ * struct ownframe_cut - a policy for frames of one format of the feed. Never changed
+ * @format: what consumers get
+ * @refused: the policy cannot be applied, so they get nothing
+ * @num_blocks: 0: all of a frame that is opaque
+ * @blocks: together all of the view's picture
+ */
+struct ownframe_cut {
+	struct v4l2_pix_format format;
+	bool refused;
+	unsigned int num_blocks;
+	struct ownframe_block blocks[];
+};
+
+struct ownframe_frame;
+
+struct ownframe_cut *ownframe_cut_new(const struct v4l2_pix_format *format,
+				      const struct ownframe_policy *policy);
+void ownframe_cut_free(struct ownframe_cut *cut);
+u32 ownframe_cut_copy(const struct ownframe_cut *cut, struct ownframe_mem *mem,
+		      const struct ownframe_frame *frame);
 
 /* feed.c, view.c, consumer.c */
 
@@ -249,12 +350,45 @@ extern const struct ownframe_node_type ownframe_feed_type;
 extern const struct ownframe_node_type ownframe_view_type;
 
 /**
+ * struct ownframe_view - a view of a camera
+ * @node: first
+ * @policy: what its consumers may have. Written with camera.frame_lock and camera.lock, may be
+ *	read with either, as the following three
+ * @cut: what that is for the present format
+ * @generation: number of formats of @cut so far
+ * @sequence: number of the next frame, of those that @policy does not withhold
+ * @next_cut: will be @cut (camera.frame_lock)
+ * @changed: @cut is of another format than before (camera.frame_lock)
+ * @due: time of the next frame, if there is a rate (camera.lock)
+ * @admits: the present frame is not withheld (camera.lock)
+ */
+struct ownframe_view {
+	struct ownframe_node node;
+	struct ownframe_policy policy;
+	struct ownframe_cut *cut;
+	u32 generation;
+	u32 sequence;
+	struct ownframe_cut *next_cut;
+	bool changed;
+	u64 due;
+	bool admits;
+};
+
+static inline struct ownframe_view *to_view(struct ownframe_node *node)
+{
+	return container_of(node, struct ownframe_view, node);
+}
+
+void ownframe_view_default_policy(struct ownframe_policy *policy);
+
+/**
  * struct ownframe_frame - a frame on its way from the feed to the consumers
  * @format: as the feed has it
  * @map: the picture
  * @bytesused: its length
  * @timestamp: ns, CLOCK_MONOTONIC if the feed keeps to what V4L2 recommends
- * @sequence: number of the frame at the camera. Users count from when they started to stream
+ * @sequence: number of the frame at the camera. Consumers count from when they started to stream,
+ *	and what their view does not withhold
  * @flags: V4L2_BUF_FLAG_*: frame type, timecode and timestamp source
  * @timecode: valid if @flags say so
  */
@@ -281,12 +415,12 @@ enum ownframe_drop {
 /**
  * struct ownframe_consumer - a process that takes frames out
  * @owner: first
- * @generation: camera.generation when the buffers were allocated (queue lock)
- * @format: of the buffers: the camera's without line padding (queue lock; constant while @running)
- * @first: number of the first frame since streaming started (copy_lock)
+ * @generation: of the view when the buffers were allocated (queue lock)
+ * @format: of the buffers: the view's (queue lock; constant while @running)
+ * @first: the view's number of the first frame since streaming started (copy_lock)
  * @running: between start_streaming and stop_streaming (copy_lock)
  * @stream_entry: in camera.streaming (camera.lock)
- * @batch_entry: consumers that the present frame goes to (camera.feed_lock)
+ * @batch_entry: consumers that the present frame goes to (camera.frame_lock)
  * @copy_lock: held while a frame is copied here
  * @buf_lock: the fields below
  * @queued: buffers to be filled
@@ -348,17 +482,17 @@ void ownframe_consumer_complete(struct ownframe_consumer *consumer);
  * @feed: the feed node
  * @feed_ctrls: controls of the feed node
  * @consumers_ctrl: OWNFRAME_CID_CONSUMERS
- * @views: ownframe_node.entry; complete before the nodes are registered
+ * @views: ownframe_node.entry of struct ownframe_view; complete before the nodes are registered
  * @seen_entry: in the list of cameras that debugfs shows
  * @tally_led: LED trigger, lit while somebody streams
  * @tally_name: its name
  * @feed_lock: see above
+ * @frame_lock: see above
  * @tally_lock: see above
- * @lock: the fields below. @format, @interval and @generation are only written with @feed_lock held
- *	too, and may be read with either
- * @format: what the feed set
+ * @lock: the fields below
+ * @format: what the feed set. Written with @feed_lock, @frame_lock and @lock held, may be read with
+ *	any of them
  * @interval: time per frame, as the feed set it: it is told to consumers, nothing depends on it
- * @generation: number of formats so far
  * @signal: the feed streams
  * @sequence: number of the next frame
  * @streaming: consumers that want frames
@@ -375,12 +509,12 @@ struct ownframe_camera {
 	struct list_head seen_entry;
 	struct led_trigger tally_led;
 	char tally_name[sizeof(KBUILD_MODNAME "-") + OWNFRAME_NAME_MAX];
-	struct mutex feed_lock; /* the feed's queue and the frame */
+	struct mutex feed_lock; /* the feed's queue */
+	struct mutex frame_lock; /* the frame that is on its way, policies and cuts */
 	struct mutex tally_lock; /* what was told */
-	spinlock_t lock; /* format, signal, sequence, who streams */
+	spinlock_t lock; /* formats, signal, sequences, who streams */
 	struct v4l2_pix_format format;
 	struct v4l2_fract interval;
-	u32 generation;
 	bool signal;
 	u32 sequence;
 	struct list_head streaming;
@@ -389,12 +523,16 @@ struct ownframe_camera {
 
 bool ownframe_name_valid(const char *name);
 struct ownframe_camera *ownframe_camera_new(const char *name);
-int ownframe_camera_add_view(struct ownframe_camera *camera, const char *name);
+struct ownframe_view *ownframe_camera_add_view(struct ownframe_camera *camera, const char *name,
+					       const struct ownframe_policy *policy);
 int ownframe_camera_register(struct ownframe_camera *camera);
 void ownframe_camera_remove(struct ownframe_camera *camera);
 
-u32 ownframe_camera_format(struct ownframe_camera *camera, struct v4l2_pix_format *pix);
-void ownframe_camera_set_format(struct ownframe_camera *camera, const struct v4l2_pix_format *pix);
+void ownframe_camera_format(struct ownframe_camera *camera, struct v4l2_pix_format *pix);
+int ownframe_camera_set_format(struct ownframe_camera *camera, const struct v4l2_pix_format *pix);
+u32 ownframe_camera_view_format(struct ownframe_view *view, struct v4l2_pix_format *pix);
+int ownframe_camera_set_policy(struct ownframe_view *view, const struct ownframe_policy *policy);
+bool ownframe_camera_has_signal(struct ownframe_view *view);
 void ownframe_camera_set_signal(struct ownframe_camera *camera, bool signal);
 int ownframe_camera_link(struct ownframe_camera *camera, struct ownframe_consumer *consumer);
 void ownframe_camera_unlink(struct ownframe_camera *camera, struct ownframe_consumer *consumer);
@@ -415,5 +553,10 @@ void ownframe_debugfs_init(void);
 void ownframe_debugfs_exit(void);
 void ownframe_debugfs_add(struct ownframe_camera *camera);
 void ownframe_debugfs_remove(struct ownframe_camera *camera);
+
+/* configfs.c: cameras and views as directories */
+
+int ownframe_configfs_init(const char *cameras);
+void ownframe_configfs_exit(void);
 
 #endif /* OWNFRAME_H */

@@ -2,8 +2,8 @@
 /*
  * A view as a V4L2 device: what its users can ask, and set to no effect.
  *
- * The one thing to know: the feed alone decides on the format. Nothing that one process sets here
- * changes what another gets, or sees.
+ * The one thing to know: feed and policy alone decide on the format. Nothing that one process sets
+ * here changes what another gets, or sees.
  */
 #include <media/v4l2-event.h>
 #include <media/v4l2-ioctl.h>
@@ -12,8 +12,7 @@
 
 static void view_format(struct ownframe_node *node, struct v4l2_pix_format *pix)
 {
-	ownframe_camera_format(node->camera, pix);
-	ownframe_format_pack(pix);
+	ownframe_camera_view_format(to_view(node), pix);
 }
 
 static int view_enum_fmt(struct file *file, void *priv, struct v4l2_fmtdesc *desc)
@@ -51,10 +50,14 @@ static struct v4l2_fract view_interval(struct ownframe_node *node)
 {
 	struct ownframe_camera *camera = node->camera;
 	struct v4l2_fract interval;
+	u32 max_rate;
 
 	spin_lock(&camera->lock);
 	interval = camera->interval;
+	max_rate = to_view(node)->policy.max_rate;
 	spin_unlock(&camera->lock);
+	if (max_rate && interval.denominator > (u64)interval.numerator * max_rate)
+		return (struct v4l2_fract) { 1, max_rate };
 	return interval;
 }
 
@@ -90,13 +93,13 @@ static int view_g_parm(struct file *file, void *priv, struct v4l2_streamparm *pa
 
 static int view_enum_input(struct file *file, void *priv, struct v4l2_input *input)
 {
-	struct ownframe_camera *camera = vdev_to_node(video_devdata(file))->camera;
+	struct ownframe_node *node = vdev_to_node(video_devdata(file));
 
 	if (input->index)
 		return -EINVAL;
 	input->type = V4L2_INPUT_TYPE_CAMERA;
-	strscpy(input->name, camera->name, sizeof(input->name));
-	input->status = READ_ONCE(camera->signal) ? 0 : V4L2_IN_ST_NO_SIGNAL;
+	strscpy(input->name, node->camera->name, sizeof(input->name));
+	input->status = ownframe_camera_has_signal(to_view(node)) ? 0 : V4L2_IN_ST_NO_SIGNAL;
 	return 0;
 }
 
@@ -137,6 +140,7 @@ static const struct v4l2_ioctl_ops view_ioctl_ops = {
 	.vidioc_querybuf		= ownframe_node_querybuf,
 	.vidioc_qbuf			= ownframe_node_qbuf,
 	.vidioc_dqbuf			= ownframe_node_dqbuf,
+	.vidioc_expbuf			= ownframe_node_expbuf,
 	.vidioc_streamon		= ownframe_node_streamon,
 	.vidioc_streamoff		= ownframe_node_streamoff,
 	.vidioc_subscribe_event		= view_subscribe_event,
@@ -201,8 +205,21 @@ static int view_handle_init(struct ownframe_handle *handle)
 	return handler->error;
 }
 
+/**
+ * ownframe_view_default_policy() - what consumers may have if nobody says otherwise
+ * @policy: is set
+ */
+void ownframe_view_default_policy(struct ownframe_policy *policy)
+{
+	*policy = (struct ownframe_policy) {
+		.max_consumers = OWNFRAME_MAX_CONSUMERS,
+		.userptr = true,
+	};
+}
+
 const struct ownframe_node_type ownframe_view_type = {
 	.caps		= V4L2_CAP_VIDEO_CAPTURE,
+	.io_modes	= VB2_MMAP | VB2_USERPTR | VB2_READ,
 	.ioctl_ops	= &view_ioctl_ops,
 	.owner_size	= sizeof(struct ownframe_consumer),
 	.owner_init	= ownframe_consumer_init,

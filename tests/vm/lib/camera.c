@@ -49,6 +49,26 @@ void camera_load(const char *names)
 	CHECK(system(command) == 0);
 }
 
+int camera_try_set(const char *camera, const char *file, const char *value)
+{
+	char path[128];
+	int fd, error, written;
+
+	snprintf(path, sizeof(path), "/sys/kernel/config/ownframe/%s/%s", camera, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	CHECK(fd >= 0);
+	written = dprintf(fd, "%s\n", value);
+	error = errno;
+	close(fd);
+	errno = error;
+	return written < 0 ? -1 : 0;
+}
+
+void camera_set(const char *camera, const char *file, const char *value)
+{
+	CHECK(camera_try_set(camera, file, value) == 0);
+}
+
 static bool attribute_is(int number, const char *attribute, const char *value)
 {
 	char path[128], line[64] = "";

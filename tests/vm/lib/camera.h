@@ -38,6 +38,13 @@ int xioctl(int fd, unsigned long request, void *arg);
 /* modprobe ownframe cameras=NAMES. The test machine removes it after the test. */
 void camera_load(const char *names);
 
+/*
+ * Write to a file of a camera in configfs, "live" or "views/main/crop"; the first returns -1 and errno
+ * if that fails.
+ */
+int camera_try_set(const char *camera, const char *file, const char *value);
+void camera_set(const char *camera, const char *file, const char *value);
+
 /* Open a node by name: O_RDWR | flags; -1 and errno if that fails. */
 int camera_try_open(const char *camera, const char *node, int flags);
 int camera_open(const char *camera, const char *node, int flags);
