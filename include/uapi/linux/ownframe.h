@@ -38,6 +38,11 @@
  *	Buffers: V4L2_MEMORY_MMAP, V4L2_MEMORY_USERPTR (another pointer may be given at every
  *	VIDIOC_QBUF) or read(). VIDIOC_S_FMT answers with the camera's format.
  *
+ *	What a view shows is up to its files in configfs (crop, masks, max_rate, and whether
+ *	V4L2_MEMORY_USERPTR and VIDIOC_EXPBUF are offered). Where these cannot be applied to what
+ *	the feed brings, VIDIOC_ENUMINPUT says V4L2_IN_ST_NO_SIGNAL and VIDIOC_STREAMON gives
+ *	EPIPE. A change that gives the view another format is announced like one of the feed's.
+ *
  *	VIDIOC_REQBUFS, VIDIOC_CREATE_BUFS or the first read() binds the handle to the calling
  *	process for as long as it is open. From then on mmap(), read() and all ioctls but
  *	QUERYCAP, ENUM*, G_* and TRY_* give EACCES to every other process (a forked child, one
@@ -49,9 +54,10 @@
  *	more gets EBUSY from the call that would bind it. A process may have memory_limit bytes of
  *	buffers, memory given by user pointers included; beyond it is ENOMEM.
  *
- *	v4l2_buffer.sequence counts the camera's frames from 0 at VIDIOC_STREAMON. Frames for
- *	which the process had no buffer queued leave a gap, and are counted. (The same frame has
- *	another number in another process, but the same timestamp.)
+ *	v4l2_buffer.sequence counts the view's frames (the camera's, but for those that max_rate
+ *	withholds) from 0 at VIDIOC_STREAMON. Frames for which the process had no buffer queued
+ *	leave a gap, and are counted. (The same frame has another number in another process, but
+ *	the same timestamp.)
  *
  *	OWNFRAME_CID_DELIVERED, OWNFRAME_CID_DROPPED (64 bit integers, read-only,
  *	VIDIOC_G_EXT_CTRLS) are the frames that the handle's process was given on this view, and
