@@ -53,7 +53,7 @@ struct call {
 	struct slot slot;
 	struct file *file;
 	uint32_t generation; /* of the file */
-	bool surely_bound, surely_foreign; /* before the call */
+	bool surely_bound, surely_foreign, surely_gone; /* before the call */
 	unsigned int node;
 	struct queue *queue;
 	struct camera *camera;
@@ -691,7 +691,8 @@ static long run_dup(struct call *call)
 		return 0;
 	}
 	for (unsigned int i = 0; i < SLOTS; i++) {
-		call->file->refs++;
+		if (!file_get(call->slot.file, call->generation))
+			break;
 		if (slot_put(i, fd, call->slot.file))
 			return 0;
 		file_put(call->slot.file);
@@ -961,7 +962,7 @@ static void call_learn(struct call *call, const struct description *description)
 	}
 	/* A node that was taken away does not come back. */
 	if (call->error == ENODEV && still_same(call))
-		call->file->epoch = call->camera->epoch - 1;
+		call->file->gone = call->generation;
 	/* Not of controls, which may be read-only, nor of what is refused to all. */
 	if (guarded && call->error == EACCES && still_same(call) && call->operation != OP_S_CTRL &&
 	    call->operation != OP_S_EXT_CTRLS && call->operation != OP_MMAP) {
@@ -979,9 +980,9 @@ static void call_judge(struct call *call, const struct description *description)
 		return;
 	if (!still_same(call))
 		return;
-	if (call->state == UNPLUGGED)
-		wrong(call->thread, "node %u: %s works on a camera that is gone", call->node,
-		      description->name);
+	if (call->state == UNPLUGGED && call->surely_gone)
+		wrong(call->thread, "node %u: %s works on a camera that is gone (epoch %u, now %u)",
+		      call->node, description->name, call->file->epoch, call->camera->epoch);
 	if (call->state == FOREIGN && call->surely_foreign && !(description->flags & OPEN_TO_ALL))
 		wrong(call->thread, "node %u: %s works on a handle of another process", call->node,
 		      description->name);
@@ -1018,13 +1019,15 @@ void call_make(struct thread *thread, unsigned int number, enum operation operat
 		.operation = operation,
 		.number = number,
 	};
+	bool descriptors = description->flags & DESCRIPTOR || operation == OP_EXPBUF;
 	struct count *count;
 
 	if (!slot_get(number, &call.slot))
 		return;
 	call.file = &files[call.slot.file];
-	call.generation = call.file->generation;
+	call.generation = file_generation(call.file);
 	call.surely_bound = call.file->surely_bound == call.generation;
+	call.surely_gone = call.file->epoch != node_camera(call.file->node)->epoch;
 	call.surely_foreign = call.file->surely_foreign == call.generation;
 	call.node = call.file->node;
 	call.queue = &queues[call.node];
@@ -1042,9 +1045,13 @@ void call_make(struct thread *thread, unsigned int number, enum operation operat
 		   description->flags & SLEEPS && !call.file->nonblock);
 	if (description->fill)
 		description->fill(&call);
+	if (descriptors)
+		pthread_rwlock_rdlock(&descriptors_lock);
 	errno = 0;
 	call.ret = description->run ? description->run(&call) : call_ioctl(&call, description);
 	call.error = call.ret < 0 ? errno : 0;
+	if (descriptors)
+		pthread_rwlock_unlock(&descriptors_lock);
 	call_judge(&call, description);
 	call_learn(&call, description);
 

@@ -15,6 +15,7 @@
 #ifndef FUZZ_H
 #define FUZZ_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -232,23 +233,23 @@ struct queue {
 
 /**
  * struct file - an open file, which several slots may refer to
- * @refs: slots
+ * @life: its generation, and the number of slots: one word, so that nobody takes one for another
  * @node: which
  * @epoch: of the camera when it was opened
- * @generation: the file is another when it changes
  * @bound, @foreign: to this process, to another, as far as is known
  * @surely_bound, @surely_foreign: the generation for which a call has proved it
+ * @gone: the generation for which a call said ENODEV
  * @nonblock: O_NONBLOCK
  */
 struct file {
-	_Atomic uint32_t refs;
-	_Atomic uint32_t generation;
+	_Atomic uint64_t life;
 	_Atomic uint8_t node;
 	_Atomic uint32_t epoch;
 	_Atomic bool bound;
 	_Atomic bool foreign;
 	_Atomic uint32_t surely_bound;
 	_Atomic uint32_t surely_foreign;
+	_Atomic uint32_t gone;
 	_Atomic bool nonblock;
 };
 
@@ -258,6 +259,12 @@ struct slot {
 	unsigned int file;
 	uint32_t generation;
 };
+
+/*
+ * Held by who opens or closes descriptors, and for writing by who forks: the kernel copies
+ * descriptors and memory one after the other, and the slots must fit them.
+ */
+extern pthread_rwlock_t descriptors_lock;
 
 extern struct queue queues[NODES];
 extern struct file files[FILES];
@@ -273,9 +280,16 @@ static inline struct camera *node_camera(unsigned int node)
 	return &run.shared->cameras[node / 3];
 }
 
+static inline uint32_t file_generation(const struct file *file)
+{
+	return file->life >> 32;
+}
+
 void model_reset(void);
 void model_forked(void);
 int file_new(unsigned int node, uint32_t epoch);
+/* One more slot for a file, if it is still of that generation. */
+bool file_get(unsigned int file, uint32_t generation);
 void file_put(unsigned int file);
 bool slot_get(unsigned int slot, struct slot *to);
 bool slot_put(unsigned int slot, int fd, unsigned int file);

@@ -57,13 +57,11 @@ static int message_receive(int socket, struct handle_message *message)
 /* The file that a message is about: one of ours that came back, or a new one. */
 static int message_file(const struct handle_message *message)
 {
-	struct file *file = &files[message->file];
+	struct file *file;
 	int number;
 
-	if (message->process == process && file->generation == message->generation && file->refs) {
-		file->refs++;
+	if (message->process == process && file_get(message->file, message->generation))
 		return message->file;
-	}
 	number = file_new(message->node, message->epoch);
 	if (number < 0)
 		return -1;
@@ -73,12 +71,12 @@ static int message_file(const struct handle_message *message)
 		file->bound = message->bound;
 	} else if (message->bound) {
 		file->foreign = true;
-		file->surely_foreign = message->surely_bound ? file->generation : 0;
+		file->surely_foreign = message->surely_bound ? file_generation(file) : 0;
 	}
 	return number;
 }
 
-void handle_receive(struct thread *thread, unsigned int slot)
+static void receive(struct thread *thread, unsigned int slot)
 {
 	struct handle_message message;
 	int fd, file;
@@ -109,7 +107,7 @@ static unsigned int pick_node(struct thread *thread, unsigned int slot)
 	return camera * 3 + 1 + random_below(&thread->random, 2);
 }
 
-void handle_open(struct thread *thread, unsigned int slot)
+static void open_node(struct thread *thread, unsigned int slot)
 {
 	unsigned int node = pick_node(thread, slot);
 	uint32_t epoch = node_camera(node)->epoch;
@@ -133,4 +131,18 @@ void handle_open(struct thread *thread, unsigned int slot)
 		file_put(file);
 	}
 	close(fd);
+}
+
+void handle_receive(struct thread *thread, unsigned int slot)
+{
+	pthread_rwlock_rdlock(&descriptors_lock);
+	receive(thread, slot);
+	pthread_rwlock_unlock(&descriptors_lock);
+}
+
+void handle_open(struct thread *thread, unsigned int slot)
+{
+	pthread_rwlock_rdlock(&descriptors_lock);
+	open_node(thread, slot);
+	pthread_rwlock_unlock(&descriptors_lock);
 }

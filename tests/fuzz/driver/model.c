@@ -10,6 +10,7 @@
 
 #include "fuzz.h"
 
+pthread_rwlock_t descriptors_lock = PTHREAD_RWLOCK_INITIALIZER;
 struct queue queues[NODES];
 struct file files[FILES];
 uint32_t process;
@@ -38,6 +39,7 @@ void model_reset(void)
 /* The same handles, in a process that has no queues: what was bound is now another's. */
 void model_forked(void)
 {
+	descriptors_lock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
 	memset(queues, 0, sizeof(queues));
 	process = ++run.shared->next_process;
 	for (unsigned int i = 0; i < FILES; i++) {
@@ -45,8 +47,8 @@ void model_forked(void)
 			continue;
 		files[i].bound = false;
 		files[i].foreign = true;
-		if (files[i].surely_bound == files[i].generation)
-			files[i].surely_foreign = files[i].generation;
+		if (files[i].surely_bound == file_generation(&files[i]))
+			files[i].surely_foreign = files[i].surely_bound;
 		files[i].surely_bound = 0;
 	}
 }
@@ -55,11 +57,11 @@ void model_forked(void)
 int file_new(unsigned int node, uint32_t epoch)
 {
 	for (unsigned int i = 0; i < FILES; i++) {
-		uint32_t none = 0;
+		uint64_t life = files[i].life;
 
-		if (!atomic_compare_exchange_strong(&files[i].refs, &none, 1))
+		if ((uint32_t)life || !atomic_compare_exchange_strong(&files[i].life, &life,
+								      ((life >> 32) + 1) << 32 | 1))
 			continue;
-		files[i].generation++;
 		files[i].node = node;
 		files[i].epoch = epoch;
 		files[i].bound = false;
@@ -70,14 +72,25 @@ int file_new(unsigned int node, uint32_t epoch)
 	return -1;
 }
 
+bool file_get(unsigned int file, uint32_t generation)
+{
+	uint64_t life = files[file].life;
+
+	do {
+		if (life >> 32 != generation || !(uint32_t)life)
+			return false;
+	} while (!atomic_compare_exchange_weak(&files[file].life, &life, life + 1));
+	return true;
+}
+
 /* Its last handle has been closed, so its buffers are gone. */
 void file_put(unsigned int file)
 {
 	struct queue *queue = &queues[files[file].node];
 
-	if (files[file].refs == 1 && queue->owner == file + 1)
+	if ((uint32_t)files[file].life == 1 && queue->owner == file + 1)
 		queue_reset(queue);
-	files[file].refs--;
+	files[file].life--;
 }
 
 void queue_reset(struct queue *queue)
@@ -134,7 +147,7 @@ enum state file_state(const struct file *file)
 	const struct queue *queue = &queues[file->node];
 	const struct camera *camera = node_camera(file->node);
 
-	if (file->epoch != camera->epoch)
+	if (file->epoch != camera->epoch || file->gone == file_generation(file))
 		return UNPLUGGED;
 	if (file->foreign)
 		return FOREIGN;

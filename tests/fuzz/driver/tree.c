@@ -112,10 +112,11 @@ static void toggle(struct thread *thread, unsigned int number)
 
 void tree_release(pid_t pid)
 {
-	uint32_t toggler = pid;
+	for (unsigned int i = 0; i < CAMERAS; i++) {
+		uint32_t toggler = pid;
 
-	for (unsigned int i = 0; i < CAMERAS; i++)
 		atomic_compare_exchange_strong(&run.shared->cameras[i].toggler, &toggler, 0);
+	}
 }
 
 /* --- files ------------------------------------------------------------------------------------- */

@@ -182,14 +182,17 @@ static void fork_and_wait(struct thread *thread)
 	struct lane *lane = thread->lane;
 	unsigned int operations = 20 + random_below(&thread->random, 200);
 	uint64_t random = random_next(&thread->random);
-	pid_t pid = fork();
 	int status = 0;
+	pid_t pid;
 
+	pthread_rwlock_wrlock(&descriptors_lock);
+	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		child_live(thread, random, operations);
 		_exit(0);
 	}
+	pthread_rwlock_unlock(&descriptors_lock);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	lane->pid = getpid();
@@ -211,6 +214,7 @@ static void leave_orphan(struct thread *thread, unsigned int worker)
 	event_begin(thread, EV_ORPHAN, 0);
 	if (!lane->tid) {
 		lane->tid = -1;
+		pthread_rwlock_wrlock(&descriptors_lock);
 		pid = fork();
 		if (pid == 0) {
 			thread->lane = lane;
@@ -218,6 +222,7 @@ static void leave_orphan(struct thread *thread, unsigned int worker)
 			lane->tid = 0;
 			_exit(0);
 		}
+		pthread_rwlock_unlock(&descriptors_lock);
 	}
 	event_end(thread, pid < 0 ? -EBUSY : 0);
 }
