@@ -6,6 +6,7 @@
  * ends the test where it stands if something is not as it should be.
  */
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -399,6 +401,22 @@ void process_await_sleep(pid_t pid)
 		state = strrchr(line, ')');
 		CHECK(state);
 	} while (state[2] != 'S');
+}
+
+void *memory_of_nowhere(size_t length, int *faults)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	void *memory =
+		mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(memory != MAP_FAILED);
+	*faults = syscall(SYS_userfaultfd, O_CLOEXEC);
+	CHECK(*faults >= 0);
+	CHECK(ioctl(*faults, UFFDIO_API, &api) == 0);
+	range.range = (struct uffdio_range) { (unsigned long)memory, length };
+	CHECK(ioctl(*faults, UFFDIO_REGISTER, &range) == 0);
+	return memory;
 }
 
 void byte_send(int fd, char byte)

@@ -110,6 +110,9 @@ void process_wait_ok(pid_t pid);
 /* Wait until it sleeps: in the call that it was about to make when it last said something. */
 void process_await_sleep(pid_t pid);
 
+/* Memory that a thread waits for as long as it lives; its faults can be read from `faults`. */
+void *memory_of_nowhere(size_t length, int *faults);
+
 /* A byte over a pipe or socket, to put processes in step. */
 void byte_send(int fd, char byte);
 char byte_receive(int fd);

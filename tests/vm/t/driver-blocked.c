@@ -12,9 +12,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,22 +53,6 @@ static int blocks_in_read(void *arg)
 	byte_send(told[1], 'b');
 	CHECK(read(fd, frame, sizeof(frame)) == sizeof(frame));
 	return 0;
-}
-
-/* Memory that a thread waits for as long as it lives. */
-static void *page_of_nowhere(int *faults)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	void *page = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	CHECK(page != MAP_FAILED);
-	*faults = syscall(SYS_userfaultfd, O_CLOEXEC);
-	CHECK(*faults >= 0);
-	CHECK(ioctl(*faults, UFFDIO_API, &api) == 0);
-	range.range = (struct uffdio_range) { (unsigned long)page, SIZE };
-	CHECK(ioctl(*faults, UFFDIO_REGISTER, &range) == 0);
-	return page;
 }
 
 /* A call of the driver on such memory. */
@@ -127,7 +108,7 @@ static int blocks_in_fault(void *(*call)(void *), const char *node)
 	int faults;
 
 	close(feed.fd);
-	stuck.memory = page_of_nowhere(&faults);
+	stuck.memory = memory_of_nowhere(SIZE, &faults);
 	stuck.fd = camera_open("front", node, 0);
 	CHECK(pthread_create(&thread, NULL, call, &stuck) == 0);
 	CHECK(read(faults, &message, sizeof(message)) == sizeof(message));
