@@ -34,6 +34,7 @@
  * @charged: bytes
  * @file: shmem file
  * @dbuf: imported dma-buf; vb2 holds the reference
+ * @size: bytes that it has to have
  * @pages: pages of the shmem file, or pinned user pages
  * @num_pages: their number
  * @offset: of the buffer's first byte in the first page
@@ -45,6 +46,7 @@ struct ownframe_mem {
 	unsigned long charged;
 	struct file *file;
 	struct dma_buf *dbuf;
+	unsigned long size;
 	struct page **pages;
 	unsigned long num_pages;
 	unsigned int offset;
@@ -364,17 +366,16 @@ static void mem_put_userptr(void *priv)
 	mem_free(mem);
 }
 
+/* Whatever can fail is left to mem_map_dmabuf(): from 6.11 on vb2 loses a dma-buf if this does. */
 static void *mem_attach_dmabuf(struct vb2_buffer *vb, struct device *dev, struct dma_buf *dbuf,
 			       unsigned long size)
 {
-	struct ownframe_mem *mem;
+	struct ownframe_mem *mem = kzalloc(sizeof(*mem), GFP_KERNEL);
 
-	if (dbuf->size < size)
-		return ERR_PTR(-EFAULT);
-	mem = kzalloc(sizeof(*mem), GFP_KERNEL);
 	if (!mem)
 		return ERR_PTR(-ENOMEM);
 	mem->dbuf = dbuf;
+	mem->size = size;
 	return mem;
 }
 
@@ -387,6 +388,8 @@ static int mem_map_dmabuf(void *priv)
 {
 	struct ownframe_mem *mem = priv;
 
+	if (mem->dbuf->size < mem->size)
+		return -EFAULT;
 	return dma_buf_vmap(mem->dbuf, &mem->map);
 }
 

@@ -5,7 +5,7 @@
  *
  * vivid's buffers are exported and queued on the feed as they are. What a view delivers is compared
  * with what vivid's buffers hold, also after vivid has let go of them. What is no dma-buf, or too
- * small for a frame, is refused.
+ * small for a frame, is refused, and then not held.
  */
 #include <fcntl.h>
 #include <glob.h>
@@ -124,6 +124,11 @@ static void check_too_small(int feed, int dmabuf)
 	CHECK_ERRNO(queue(feed, dmabuf, UINT32_MAX), EFAULT);
 }
 
+static void check_none_left(void)
+{
+	CHECK(system("grep -q '^Total 0 objects' /sys/kernel/debug/dma_buf/bufinfo") == 0);
+}
+
 int main(void)
 {
 	struct v4l2_requestbuffers request = {
@@ -173,5 +178,9 @@ int main(void)
 	}
 	check_lives(feed, &view, &sensor, dmabufs[0]);
 	check_too_small(feed, dmabufs[1]);
+	close(feed);
+	close(dmabufs[1]);
+	close(dmabufs[2]);
+	check_none_left();
 	return 0;
 }
