@@ -222,9 +222,6 @@ static int mem_mmap(void *priv, struct vm_area_struct *vma)
 {
 	struct ownframe_mem *mem = priv;
 
-	/* From 6.8 on vb2 shows a buffer to mmap() before it has memory. */
-	if (!mem)
-		return -EINVAL;
 	vma_set_file(vma, mem->file);
 	return vfs_mmap(mem->file, vma);
 }

@@ -345,7 +345,9 @@ int ownframe_node_reqbufs(struct file *file, void *priv, struct v4l2_requestbuff
 
 	if (IS_ERR(owner))
 		return PTR_ERR(owner);
+	mutex_lock(&owner->alloc_lock);
 	ret = vb2_reqbufs(&owner->queue, req);
+	mutex_unlock(&owner->alloc_lock);
 	if (!ret)
 		owner->queue.owner = req->count ? handle : NULL;
 	queue_unlock(owner);
@@ -360,7 +362,9 @@ int ownframe_node_create_bufs(struct file *file, void *priv, struct v4l2_create_
 
 	if (IS_ERR(owner))
 		return PTR_ERR(owner);
+	mutex_lock(&owner->alloc_lock);
 	ret = vb2_create_bufs(&owner->queue, create);
+	mutex_unlock(&owner->alloc_lock);
 	if (!ret && create->count)
 		owner->queue.owner = handle;
 	queue_unlock(owner);
@@ -548,8 +552,14 @@ static __poll_t node_poll(struct file *file, struct poll_table_struct *wait)
 static int node_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct ownframe_owner *owner = ownframe_owner_of(to_handle(file));
+	int ret;
 
-	return IS_ERR(owner) ? PTR_ERR(owner) : vb2_mmap(&owner->queue, vma);
+	if (IS_ERR(owner))
+		return PTR_ERR(owner);
+	mutex_lock(&owner->alloc_lock);
+	ret = vb2_mmap(&owner->queue, vma);
+	mutex_unlock(&owner->alloc_lock);
+	return ret;
 }
 
 static const struct v4l2_file_operations node_fops = {

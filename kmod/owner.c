@@ -62,6 +62,7 @@ struct ownframe_owner *ownframe_owner_new(struct ownframe_node *node)
 	owner->node = node;
 	owner->notifier.ops = &owner_notifier_ops;
 	mutex_init(&owner->lock);
+	mutex_init(&owner->alloc_lock);
 	owner->queue.lock = &owner->lock;
 	owner->queue.io_modes = node->io_modes;
 	owner->queue.mem_ops = &ownframe_mem_ops;

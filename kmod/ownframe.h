@@ -113,6 +113,8 @@ void ownframe_mem_fill(struct ownframe_mem *mem, size_t offset, const u8 shade[2
  * @gone: @mm is gone, or no handle is left: no longer in node.owners (node.lock)
  * @polled_early: a handle was polled before it was bound, and waits on its own wait queue
  * @lock: the queue's lock, but for the feed, whose owners share camera.feed_lock
+ * @alloc_lock: held while buffers are made, and while one is mapped, which cannot take @lock. From
+ *	6.8 on vb2 shows a buffer to mmap() before it has memory, and frees it if there is none
  * @queue: the process's buffers; queue.owner is the handle that allocated them
  * @memory_used: bytes of buffers, and of exported ones that somebody still has. Grows with the
  *	queue locked
@@ -133,6 +135,7 @@ struct ownframe_owner {
 	bool gone;
 	bool polled_early;
 	struct mutex lock; /* the queue */
+	struct mutex alloc_lock; /* the making of its buffers, against their mapping */
 	struct vb2_queue queue;
 	atomic_long_t memory_used;
 	unsigned long memory_limit;
