@@ -121,6 +121,7 @@ node -e 'const j = JSON.parse(require("fs").readFileSync("json"));
 
 # What is no clip, no key, no claims.
 answers $failed "not a clip" ownframe verify said --claims owner/claims.json
+answers $failed "No such file" ownframe verify nothing --claims owner/claims.json
 answers $failed "no clips" ownframe verify owner --claims owner/claims.json
 opens_nothing $failed "not a P-256 private key" clip --key owner/claims.json
 opens_nothing $failed "not an owner's claims" clip --key owner/owner.key --claims info.json

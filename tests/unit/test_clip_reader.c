@@ -375,7 +375,7 @@ static void objects_of_a_store_are_clips(void **state)
 	snprintf(path, sizeof(path), "%s/04-05.000006Z.0.jws", w.dir);
 	assert_int_equal(verdict(path, &w.people.claims), CLIP_VERIFIED);
 	snprintf(path, sizeof(path), "%s/04-05.000006Z.0", w.dir);
-	assert_int_equal(clip_verify(path, &w.people.claims, &report), -EINVAL);
+	assert_int_equal(clip_verify(path, &w.people.claims, &report), -ENOENT);
 	clip_report_release(&report);
 	world_end(&w);
 }

@@ -56,7 +56,7 @@ static int open_object(struct clip_files *f, const char *path)
 	if (!folder)
 		return -ENOMEM;
 	if (!stem || stem + strlen(object_suffixes[CLIP_FILE_THUMB]) > NAME_MAX)
-		return -EINVAL;
+		return access(path, F_OK) ? -errno : -EINVAL;
 	for (int i = 0; i < CLIP_FILES; i++)
 		snprintf(f->name[i], sizeof(f->name[i]), "%.*s%s", (int)stem, base,
 			 object_suffixes[i]);

@@ -45,13 +45,16 @@ static int open_state(struct spool *spool, enum spool_state state, const char *p
 		      const char *name)
 {
 	char folder[4096];
+	int ret;
 
 	snprintf(folder, sizeof(folder), "%s/%s", path, name);
 	spool->state[state] = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (spool->state[state] >= 0)
 		return 0;
-	log_error("%s: cannot open: %s", folder, strerror(errno));
-	return -errno;
+	ret = -errno;
+	log_error("%s: cannot open: %s%s", folder, strerror(-ret),
+		  ret == -ENOENT ? "; ownframe-record makes it" : "");
+	return ret;
 }
 
 int sender_open(struct sender *s, const struct upload_config *cfg)
