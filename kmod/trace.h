@@ -52,33 +52,44 @@ TRACE_EVENT(frame_in,
 		  __entry->consumers)
 );
 
+/*
+ * What both events of a consumer begin with. They are no event class, which has one set of fields:
+ * the last field of each is its own.
+ */
+#define CONSUMER_FRAME_ENTRY							\
+	__array(char, camera, OWNFRAME_TRACE_NAME)				\
+	__array(char, view, OWNFRAME_TRACE_NAME)				\
+	__field(pid_t, tgid)							\
+	__field(u32, sequence)							\
+	__field(u32, bytes)
+#define CONSUMER_FRAME_ASSIGN(bytes_) do {					\
+	memcpy(__entry->camera, consumer->owner.node->camera->name,		\
+	       sizeof(__entry->camera));					\
+	memcpy(__entry->view, consumer->owner.node->name, sizeof(__entry->view)); \
+	__entry->tgid = pid_nr(consumer->owner.pid);				\
+	__entry->sequence = frame->sequence;					\
+	__entry->bytes = (bytes_);						\
+} while (0)
+#define CONSUMER_FRAME_FMT "camera=%s view=%s tgid=%d sequence=%u bytes=%u"
+#define CONSUMER_FRAME_ARG							\
+	__entry->camera, __entry->view, __entry->tgid, __entry->sequence, __entry->bytes
+
 TRACE_EVENT(frame_out,
 	TP_PROTO(const struct ownframe_consumer *consumer, const struct ownframe_frame *frame,
 		 u32 bytes, u64 copy_ns),
 	TP_ARGS(consumer, frame, bytes, copy_ns),
 
 	TP_STRUCT__entry(
-		__array(char, camera, OWNFRAME_TRACE_NAME)
-		__array(char, view, OWNFRAME_TRACE_NAME)
-		__field(pid_t, tgid)
-		__field(u32, sequence)
-		__field(u32, bytes)
+		CONSUMER_FRAME_ENTRY
 		__field(u64, copy_ns)
 	),
 
 	TP_fast_assign(
-		memcpy(__entry->camera, consumer->owner.node->camera->name,
-		       sizeof(__entry->camera));
-		memcpy(__entry->view, consumer->owner.node->name, sizeof(__entry->view));
-		__entry->tgid = pid_nr(consumer->owner.pid);
-		__entry->sequence = frame->sequence;
-		__entry->bytes = bytes;
+		CONSUMER_FRAME_ASSIGN(bytes);
 		__entry->copy_ns = copy_ns;
 	),
 
-	TP_printk("camera=%s view=%s tgid=%d sequence=%u bytes=%u copy_ns=%llu",
-		  __entry->camera, __entry->view, __entry->tgid, __entry->sequence,
-		  __entry->bytes, __entry->copy_ns)
+	TP_printk(CONSUMER_FRAME_FMT " copy_ns=%llu", CONSUMER_FRAME_ARG, __entry->copy_ns)
 );
 
 TRACE_EVENT(frame_drop,
@@ -87,27 +98,16 @@ TRACE_EVENT(frame_drop,
 	TP_ARGS(consumer, frame, reason),
 
 	TP_STRUCT__entry(
-		__array(char, camera, OWNFRAME_TRACE_NAME)
-		__array(char, view, OWNFRAME_TRACE_NAME)
-		__field(pid_t, tgid)
-		__field(u32, sequence)
-		__field(u32, bytes)
+		CONSUMER_FRAME_ENTRY
 		__field(u32, reason)
 	),
 
 	TP_fast_assign(
-		memcpy(__entry->camera, consumer->owner.node->camera->name,
-		       sizeof(__entry->camera));
-		memcpy(__entry->view, consumer->owner.node->name, sizeof(__entry->view));
-		__entry->tgid = pid_nr(consumer->owner.pid);
-		__entry->sequence = frame->sequence;
-		__entry->bytes = frame->bytesused;
+		CONSUMER_FRAME_ASSIGN(frame->bytesused);
 		__entry->reason = reason;
 	),
 
-	TP_printk("camera=%s view=%s tgid=%d sequence=%u bytes=%u reason=%s",
-		  __entry->camera, __entry->view, __entry->tgid, __entry->sequence,
-		  __entry->bytes,
+	TP_printk(CONSUMER_FRAME_FMT " reason=%s", CONSUMER_FRAME_ARG,
 		  __print_symbolic(__entry->reason,
 				   { OWNFRAME_DROP_NO_BUFFER, "no_buffer" },
 				   { OWNFRAME_DROP_STOPPED, "stopped" }))
