@@ -26,8 +26,8 @@ struct clip_files {
 
 /*
  * Find the clip at @path: its folder, or one of its objects in a store. The files themselves need
- * not be there. 0; -EINVAL: not the name of either; -ENOENT: nor is there such a file; -errno: the folder
- * cannot be opened.
+ * not be there. 0; -EINVAL: not the name of either; -ENOENT: nor is there such a file; -errno: the
+ * folder cannot be opened.
  */
 int clip_files_open(struct clip_files *f, const char *path);
 void clip_files_close(struct clip_files *f);
