@@ -20,6 +20,7 @@
 #include <linux/pagemap.h>
 #include <linux/refcount.h>
 #include <linux/scatterlist.h>
+#include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -30,7 +31,7 @@
 /**
  * struct ownframe_mem - memory of one buffer: one of file, dbuf, or user pages
  * @ref: of pages of the shmem file: vb2 and exported dma-bufs
- * @owner: is charged for it, and held; NULL for a dma-buf, which is somebody else's memory
+ * @account: is charged for user pages; for a shmem file, the file's private_data is
  * @charged: bytes
  * @file: shmem file
  * @dbuf: imported dma-buf; vb2 holds the reference
@@ -42,7 +43,7 @@
  */
 struct ownframe_mem {
 	refcount_t ref;
-	struct ownframe_owner *owner;
+	struct ownframe_account *account;
 	unsigned long charged;
 	struct file *file;
 	struct dma_buf *dbuf;
@@ -52,6 +53,107 @@ struct ownframe_mem {
 	unsigned int offset;
 	struct iosys_map map;
 };
+
+/**
+ * struct ownframe_account - memory that a process has of a node
+ * @ref: held by the owner, and by what is charged: a mapping outlives buffer, handle and owner
+ * @entry: in accounts
+ * @node: compared, never dereferenced; NULL once it is gone
+ * @mm: the process. Held, so that it cannot be another one's
+ * @used: bytes
+ */
+struct ownframe_account {
+	struct kref ref;
+	struct list_head entry;
+	const struct ownframe_node *node;
+	struct mm_struct *mm;
+	atomic_long_t used;
+};
+
+static LIST_HEAD(accounts);
+static DEFINE_MUTEX(accounts_lock); /* accounts, and their node */
+
+/**
+ * ownframe_account_get() - the account of a process at a node
+ * @node: the node
+ * @mm: the process
+ *
+ * Return: the one that it has already, if it still maps buffers of an earlier handle, or a new one;
+ * NULL if there is no memory.
+ */
+struct ownframe_account *ownframe_account_get(const struct ownframe_node *node,
+					      struct mm_struct *mm)
+{
+	struct ownframe_account *account;
+
+	mutex_lock(&accounts_lock);
+	list_for_each_entry(account, &accounts, entry) {
+		if (account->node == node && account->mm == mm) {
+			kref_get(&account->ref);
+			goto unlock;
+		}
+	}
+	account = kzalloc(sizeof(*account), GFP_KERNEL);
+	if (!account)
+		goto unlock;
+	kref_init(&account->ref);
+	account->node = node;
+	account->mm = mm;
+	mmgrab(mm);
+	list_add(&account->entry, &accounts);
+unlock:
+	mutex_unlock(&accounts_lock);
+	return account;
+}
+
+static void account_free(struct kref *ref)
+{
+	struct ownframe_account *account = container_of(ref, struct ownframe_account, ref);
+
+	list_del(&account->entry);
+	mutex_unlock(&accounts_lock);
+	mmdrop(account->mm);
+	kfree(account);
+}
+
+void ownframe_account_put(struct ownframe_account *account)
+{
+	kref_put_mutex(&account->ref, account_free, &accounts_lock);
+}
+
+/**
+ * ownframe_account_forget() - a node is gone
+ * @node: another may come to have this address
+ */
+void ownframe_account_forget(const struct ownframe_node *node)
+{
+	struct ownframe_account *account;
+
+	mutex_lock(&accounts_lock);
+	list_for_each_entry(account, &accounts, entry)
+		if (account->node == node)
+			account->node = NULL;
+	mutex_unlock(&accounts_lock);
+}
+
+/* With the queue locked, so that it can shrink meanwhile, but does not grow. */
+static bool account_charge(struct ownframe_account *account, unsigned long bytes,
+			   unsigned long limit)
+{
+	unsigned long used = atomic_long_read(&account->used);
+
+	if (bytes > limit - min(used, limit))
+		return false;
+	atomic_long_add(bytes, &account->used);
+	kref_get(&account->ref);
+	return true;
+}
+
+static void account_uncharge(struct ownframe_account *account, unsigned long bytes)
+{
+	atomic_long_sub(bytes, &account->used);
+	ownframe_account_put(account);
+}
 
 /* Theirs makes a mapping one of shmem. */
 static const struct file_operations *shmem_fops __ro_after_init;
@@ -74,6 +176,13 @@ static bool page_is_free(struct page *page)
 	return folio_ref_count(folio) == folio_nr_pages(folio) + 1 + !folio_test_lru(folio);
 }
 
+static void mem_file_uncharge(struct file *file)
+{
+	if (file->private_data)
+		account_uncharge(file->private_data, i_size_read(file_inode(file)));
+	file->private_data = NULL;
+}
+
 /*
  * Neither the driver nor a mapping has the file any more: wipe the frame, unless io_uring or a pipe
  * still holds a page for the process. Not when the driver lets go: a process that ends, is killed
@@ -93,6 +202,7 @@ static int mem_file_release(struct inode *inode, struct file *file)
 			clear_highpage(page);
 		put_page(page);
 	}
+	mem_file_uncharge(file);
 	return 0;
 }
 
@@ -118,33 +228,28 @@ static struct ownframe_mem *mem_new(struct vb2_queue *queue, unsigned long num_p
 {
 	struct ownframe_owner *owner = container_of(queue, struct ownframe_owner, queue);
 	unsigned long limit = READ_ONCE(owner->node->memory_limit) ?: owner->memory_limit;
-	unsigned long used = atomic_long_read(&owner->memory_used);
 	unsigned long bytes = num_pages << PAGE_SHIFT;
 	struct ownframe_mem *mem;
 
-	/* It can shrink meanwhile, but does not grow: the queue is locked. */
-	if (bytes > limit - min(used, limit))
-		return ERR_PTR(-ENOMEM);
 	mem = kzalloc(sizeof(*mem), GFP_KERNEL);
 	if (!mem)
 		return ERR_PTR(-ENOMEM);
 	mem->pages = kvcalloc(num_pages, sizeof(*mem->pages), GFP_KERNEL);
-	if (!mem->pages) {
+	if (!mem->pages || !account_charge(owner->account, bytes, limit)) {
+		kvfree(mem->pages);
 		kfree(mem);
 		return ERR_PTR(-ENOMEM);
 	}
 	refcount_set(&mem->ref, 1);
-	ownframe_owner_get(owner);
-	mem->owner = owner;
+	mem->account = owner->account;
 	mem->charged = bytes;
-	atomic_long_add(bytes, &owner->memory_used);
 	return mem;
 }
 
 static void mem_free(struct ownframe_mem *mem)
 {
-	atomic_long_sub(mem->charged, &mem->owner->memory_used);
-	ownframe_owner_put(mem->owner);
+	if (mem->account)
+		account_uncharge(mem->account, mem->charged);
 	kvfree(mem->pages);
 	kfree(mem);
 }
@@ -159,6 +264,9 @@ static void mem_put(void *priv)
 	vunmap(mem->map.vaddr);
 	for (i = 0; i < mem->num_pages; i++)
 		put_page(mem->pages[i]);
+	/* The release may come later, and a call that frees buffers may then allocate others. */
+	if (file_count(mem->file) == 1)
+		mem_file_uncharge(mem->file);
 	fput(mem->file);
 	mem_free(mem);
 }
@@ -181,6 +289,8 @@ static void *mem_alloc(struct vb2_buffer *vb, struct device *dev, unsigned long 
 	/* The last user of the file may be a mapping: the module stays for it. */
 	__module_get(THIS_MODULE);
 	mem->file->f_op = &mem_fops;
+	mem->file->private_data = mem->account;
+	mem->account = NULL;
 	mapping_set_unevictable(mem->file->f_mapping);
 	while (mem->num_pages < num_pages) {
 		page = shmem_read_mapping_page_gfp(mem->file->f_mapping, mem->num_pages,

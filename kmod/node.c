@@ -694,4 +694,5 @@ void ownframe_node_destroy(struct ownframe_node *node)
 {
 	sysfs_put(node->consumers_attr);
 	ownframe_owner_put(node->unbound);
+	ownframe_account_forget(node);
 }

@@ -81,6 +81,8 @@ static void owner_free(struct kref *ref)
 	struct ownframe_owner *owner = container_of(ref, struct ownframe_owner, ref);
 
 	put_pid(owner->pid);
+	if (owner->account)
+		ownframe_account_put(owner->account);
 	kfree(owner);
 }
 
@@ -147,6 +149,11 @@ static struct ownframe_owner *owner_create(struct ownframe_node *node, struct mm
 
 	if (IS_ERR(owner))
 		return owner;
+	owner->account = ownframe_account_get(node, mm);
+	if (!owner->account) {
+		ownframe_owner_put(owner);
+		return ERR_PTR(-ENOMEM);
+	}
 	owner->mm = mm;
 	owner->pid = get_pid(task_tgid(current));
 	owner->uid = current_euid();

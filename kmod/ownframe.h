@@ -86,10 +86,15 @@ unsigned int ownframe_format_planes(const struct v4l2_pix_format *pix,
 /* memory.c: what buffers are made of */
 
 struct ownframe_mem;
+struct ownframe_account;
 
 extern const struct vb2_mem_ops ownframe_mem_ops;
 
 int ownframe_mem_init(void);
+struct ownframe_account *ownframe_account_get(const struct ownframe_node *node,
+					      struct mm_struct *mm);
+void ownframe_account_put(struct ownframe_account *account);
+void ownframe_account_forget(const struct ownframe_node *node);
 int ownframe_mem_begin_read(struct ownframe_mem *mem, struct iosys_map *map);
 void ownframe_mem_end_read(struct ownframe_mem *mem);
 void ownframe_mem_write(struct ownframe_mem *mem, size_t offset, const struct iosys_map *from,
@@ -116,8 +121,8 @@ void ownframe_mem_fill(struct ownframe_mem *mem, size_t offset, const u8 shade[2
  * @alloc_lock: held while buffers are made, and while one is mapped, which cannot take @lock. From
  *	6.8 on vb2 shows a buffer to mmap() before it has memory, and frees it if there is none
  * @queue: the process's buffers; queue.owner is the handle that allocated them
- * @memory_used: bytes of buffers, and of exported ones that somebody still has. Grows with the
- *	queue locked
+ * @account: what is charged for buffers, and for what is still mapped or exported; NULL for
+ *	node.unbound
  * @memory_limit: no more than that, unless the node has a limit of its own (queue lock)
  * @buffer_limit: bytes of one buffer at most (queue lock)
  * @write_bytes: what the present or last write() brings (queue lock)
@@ -137,7 +142,7 @@ struct ownframe_owner {
 	struct mutex lock; /* the queue */
 	struct mutex alloc_lock; /* the making of its buffers, against their mapping */
 	struct vb2_queue queue;
-	atomic_long_t memory_used;
+	struct ownframe_account *account;
 	unsigned long memory_limit;
 	unsigned long buffer_limit;
 	unsigned long write_bytes;

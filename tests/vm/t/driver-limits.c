@@ -27,6 +27,20 @@ static int create(int fd, uint32_t count, uint32_t size, uint32_t *got)
 	return ret;
 }
 
+static int takes_all(void *arg)
+{
+	struct v4l2_requestbuffers request = {
+		.count = 32,
+		.type = capture,
+		.memory = V4L2_MEMORY_MMAP,
+	};
+
+	(void)arg;
+	CHECK(xioctl(camera_open("front", "main", 0), VIDIOC_REQBUFS, &request) == 0);
+	CHECK(request.count == 32);
+	return 0;
+}
+
 /* 640x480 YUYV: 32 frames are 150 pages each, and one more page for each. */
 static void check_memory(void)
 {
@@ -41,6 +55,52 @@ static void check_memory(void)
 		total += got;
 	CHECK(errno == ENOMEM);
 	CHECK(total == pages / largest_pages);
+	/* Another process has its own. */
+	process_wait_ok(process_start(takes_all, NULL));
+	close(fd);
+}
+
+/* A mapped buffer; false if there is no memory for one. */
+static bool map_one(int fd, uint8_t **mapping, size_t length)
+{
+	struct v4l2_requestbuffers request = {
+		.count = 1,
+		.type = capture,
+		.memory = V4L2_MEMORY_MMAP,
+	};
+
+	if (xioctl(fd, VIDIOC_REQBUFS, &request) == -1) {
+		CHECK(errno == ENOMEM);
+		return false;
+	}
+	*mapping = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(*mapping != MAP_FAILED);
+	request.count = 0;
+	CHECK(xioctl(fd, VIDIOC_REQBUFS, &request) == 0);
+	return true;
+}
+
+/* What the process gave back and still maps is memory it has, on this handle or the next. */
+static void check_still_mapped(void)
+{
+	const size_t length = 640 * 480 * 2;
+	const unsigned int most = 32 * 151 / 150;
+	uint8_t *mappings[32 * 151 / 150 + 1];
+	int fd = camera_open("front", "main", 0);
+	unsigned int total = 0;
+
+	for (int round = 0; round < 2; round++) {
+		while (map_one(fd, &mappings[total], length)) {
+			CHECK(++total <= most);
+			if (total % 4)
+				continue;
+			close(fd);
+			fd = camera_open("front", "main", 0);
+		}
+		CHECK(total == most);
+		while (total)
+			CHECK(munmap(mappings[--total], length) == 0);
+	}
 	close(fd);
 }
 
@@ -133,6 +193,7 @@ int main(void)
 {
 	camera_load("front");
 	check_memory();
+	check_still_mapped();
 	check_pinned();
 	check_places();
 	return 0;
