@@ -8,6 +8,7 @@
 #	make		programs, module, tests
 #	make demo	a clip from camera to owner, in the test machine
 #	make check	all tests; check-unit: those that run here, check-vm: in the test machine
+#	make bench	what it costs, beside others; T=part: only that folder of bench/
 #	make lint	what tools can say about the sources; lint-tidy: the slowest of them, apart
 #	make install	DESTDIR=, PREFIX=/usr; with the module's source for DKMS; install-dkms: only that
 #	make deps	install the Debian packages that all this needs (file deps)
@@ -234,12 +235,30 @@ demo: deps
 	$(Q)demo/run.sh
 endif
 
+# --- bench ------------------------------------------------------------------------------------
+
+bench_programs := $(B)/bench/driver/cost $(B)/bench/driver/count.so
+$(B)/obj/bench/%.o: includes += $(test_includes)
+$(B)/bench/%: $(B)/obj/bench/%.o $(vm_lib) $(archives) $(lib)
+	$(call link_test,)
+# A plugin of QEMU.
+$(B)/obj/bench/driver/count.o: hardening := -fPIC
+$(B)/bench/driver/count.so: $(B)/obj/bench/driver/count.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -shared $(LDFLAGS) -o $@ $<
+
+bench: deps
+	+$(Q)$(MAKE) $(jobs) all $(bench_programs)
+	$(Q)bench/run $(T)
+
 # --- lint --------------------------------------------------------------------------------------
 
 lint_c := $(sort $(wildcard userspace/*/*.[ch] tests/unit/*.[ch] tests/interop/*.[ch] \
-	tests/vm/t/*.c tests/vm/bin/*.c tests/vm/preload/*.c tests/vm/lib/*.[ch] tests/fuzz/*/*.[ch]))
+	tests/vm/t/*.c tests/vm/bin/*.c tests/vm/preload/*.c tests/vm/lib/*.[ch] tests/fuzz/*/*.[ch] \
+	bench/*/*.c))
 lint_kernel := $(sort $(wildcard kmod/*.[ch] include/uapi/linux/*.h tests/vm/rig/*.c))
-lint_shell = $(shell grep -rlE '^#!.*\b(ba)?sh$$' .ci deps demo docs systemd tests udev 2>/dev/null | \
+lint_shell = $(shell grep -rlE '^#!.*\b(ba)?sh$$' .ci bench deps demo docs systemd tests udev 2>/dev/null | \
 	grep -v /node_modules/)
 lint_flags = -std=gnu11 $(defines) $(includes) $(test_includes) -Itests/unit $(package_cflags)
 lints := format kernels checkpatch sparse cppcheck shell spelling man licence
@@ -374,7 +393,7 @@ help:
 	@sed -n 's/^#\t//p' Makefile
 
 .PHONY: all programs modules rig-modules tests unit-tests interop-programs check check-unit check-vm \
-	demo lint $(addprefix lint-,$(lints) tidy) install install-dkms clean deps help \
+	demo bench lint $(addprefix lint-,$(lints) tidy) install install-dkms clean deps help \
 	$(foreach p,module rig-module lint-sparse,$(addprefix $(p)-,$(kernels)))
 .SECONDARY:
 .DELETE_ON_ERROR:
