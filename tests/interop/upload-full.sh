@@ -34,6 +34,37 @@ await()
 		"$wanted" ] || { echo "no $wanted x \"$1\":"; cat upload.log; return 1; }
 }
 
+# When a folder of the store was last written to.
+written()
+{
+	find store -type d -printf '%T@\n' | sort -n | tail -n 1
+}
+
+attempted()
+{
+	local before
+
+	before=$(written)
+	until [ "$(written)" != "$before" ]; do
+		sleep 0.05
+	done
+}
+
+# Stop it while it waits for the next attempt.
+rest()
+{
+	local before state _
+
+	while kill -CONT $upload; do
+		before=$(written)
+		read -r _ _ state _ </proc/$upload/stat
+		[ "$state" = S ] || continue
+		kill -STOP $upload
+		[ "$(written)" != "$before" ] || return 0
+	done
+	return 1
+}
+
 : >upload.log
 ownframe-upload upload.conf 2>upload.log &
 upload=$!
@@ -47,9 +78,14 @@ await 'nothing is mounted'
 mount -t tmpfs -o size=600k,mode=755 store store
 await 'No space left on device; [0-9]* clips wait'
 await ': sent$' # what fits is sent
-sleep 3 # several attempts: what is tested is that they leave nothing and say nothing
+# Several attempts, of which each makes a file and removes it: they leave nothing and say nothing.
+for _ in 1 2 3 4; do
+	attempted
+done
+rest
 [ "$(grep -c 'No space left' upload.log)" -le 3 ]
 [ -z "$(find store -name '.*.part')" ]
+kill -CONT $upload
 left=$(find spool/ready -mindepth 1 -maxdepth 1 | wc -l)
 echo "$left of 12 clips do not fit"
 [ "$left" -ge 2 ]
