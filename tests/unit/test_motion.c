@@ -187,51 +187,6 @@ static void test_footage(void **state)
 	motion_free(m);
 }
 
-static unsigned int naive_mean(const uint8_t *data, const struct frame_format *f, uint32_t column,
-			       uint32_t row)
-{
-	unsigned int sum = 0;
-
-	for (uint32_t i = 0; i < 64; i++) {
-		uint32_t x = column * 8 + i % 8, y = row * 8 + i / 8;
-
-		sum += data[(size_t)y * f->stride + f->luma_offset + (size_t)x * f->luma_step];
-	}
-	return sum;
-}
-
-static void check_means(uint32_t fourcc, uint32_t width, uint32_t height)
-{
-	uint32_t stride = width * 2 + 6, n = (width / 8) * (height / 8);
-	struct frame_format f;
-	SCOPE_FREE uint8_t *data = NULL;
-	SCOPE_FREE uint16_t *means = NULL;
-
-	assert_int_equal(frame_format_init(&f, fourcc, width, height, stride, stride * height * 2),
-			 0);
-	data = malloc(f.size);
-	means = malloc(n * sizeof(*means));
-	for (size_t i = 0; i < f.size; i++)
-		data[i] = random();
-	motion_block_means(means, data, &f);
-	for (uint32_t i = 0; i < n; i++)
-		assert_int_equal(means[i], naive_mean(data, &f, i % (width / 8), i / (width / 8)));
-	memset(data, 255, f.size);
-	motion_block_means(means, data, &f);
-	for (uint32_t i = 0; i < n; i++)
-		assert_int_equal(means[i], 255 * 64);
-}
-
-static void test_block_means(void **state)
-{
-	(void)state;
-	for (const uint32_t *f = frame_formats; *f; f++) {
-		check_means(*f, 64, 48);
-		check_means(*f, 70, 54);
-		check_means(*f, 16, 16);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,7 +197,6 @@ int main(void)
 		cmocka_unit_test(test_long_motion),
 		cmocka_unit_test(test_put_down_and_taken_away),
 		cmocka_unit_test(test_footage),
-		cmocka_unit_test(test_block_means),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

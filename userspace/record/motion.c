@@ -2,11 +2,12 @@
 /*
  * The motion detector. What is in front of the camera is judged block by block, what is over it (the
  * light) for all blocks at once. The one thing to know is its unit: levels are 64ths of a grey level,
- * as motion_block_means() makes them, and models hold 256ths of that.
+ * as motion_means() makes them, and models hold 256ths of that.
  */
 #include "motion.h"
 
 #include "log.h"
+#include "motion_means.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,7 @@ struct light {
 
 struct motion {
 	struct frame_format format;
+	const struct motion_means_path *path;
 	uint32_t columns, rows;
 	size_t n_blocks, n_watched;
 	struct threshold threshold;
@@ -221,24 +223,6 @@ static void motion_watch(struct motion *m, const struct motion_config *cfg)
 	for (size_t i = 0; i < m->n_blocks; i++) {
 		block_watch(&m->blocks[i], m, cfg, i % m->columns, i / m->columns);
 		m->n_watched += m->blocks[i].watched;
-	}
-}
-
-/* --- block means ------------------------------------------------------------------------------ */
-
-void motion_block_means(uint16_t *means, const uint8_t *data, const struct frame_format *format)
-{
-	uint32_t columns = format->width / MOTION_BLOCK, rows = format->height / MOTION_BLOCK;
-
-	for (uint32_t y = 0; y < rows * MOTION_BLOCK; y++) {
-		const uint8_t *p = data + (size_t)y * format->stride + format->luma_offset;
-		uint16_t *to = means + (size_t)(y / MOTION_BLOCK) * columns;
-
-		if (y % MOTION_BLOCK == 0)
-			memset(to, 0, columns * sizeof(*to));
-		for (uint32_t x = 0; x < columns; x++)
-			for (uint32_t i = 0; i < MOTION_BLOCK; i++, p += format->luma_step)
-				to[x] += *p;
 	}
 }
 
@@ -530,7 +514,7 @@ void motion_feed(struct motion *m, const struct frame *frame, struct motion_resu
 	struct pace pace;
 
 	memset(result, 0, sizeof(*result));
-	motion_block_means(m->means, frame->data, &m->format);
+	motion_means(m->path, m->means, frame->data, &m->format);
 	if (!m->n_frames)
 		m->start_us = m->previous_us = now_us;
 	pace_set(&pace, now_us - m->previous_us);
@@ -558,6 +542,7 @@ static int motion_setup(struct motion *m, const struct frame_format *f,
 		return -1;
 	}
 	m->format = *f;
+	m->path = motion_means_best();
 	m->columns = f->width / MOTION_BLOCK;
 	m->rows = f->height / MOTION_BLOCK;
 	m->n_blocks = (size_t)m->columns * m->rows;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Motion on luma: means of 8x8 blocks against a background model with mean and deviation per block
- * at two speeds, after compensation of global light changes. Integer arithmetic only, so that
- * every implementation of the block means gives the same result bit for bit. No allocation per
- * frame; reads each luma byte once.
+ * at two speeds, after compensation of global light changes. Integer arithmetic only, so that every
+ * processor comes to the same result bit for bit. No allocation per frame; reads each luma byte once.
  *
  * A block moves when its mean has left the background by more than the block's own noise explains,
  * and has not come to rest at another level since (1.5 s): what was put down or switched on is motion
@@ -14,7 +13,6 @@
 
 #include "frame.h"
 
-#define MOTION_BLOCK	 8 /* pixels; a rest at the right or lower edge is not looked at */
 #define MOTION_ZONES_MAX 16
 
 struct motion_zone {
@@ -54,11 +52,5 @@ void motion_free(struct motion *m);
 void motion_feed(struct motion *m, const struct frame *frame, struct motion_result *result);
 /* Forget the background and learn anew: after a pause or a change of scene. */
 void motion_reset(struct motion *m);
-
-/*
- * Scalar reference: means of the 8x8 blocks in 64ths of a grey level (which is the sum of their
- * pixels, so nothing is rounded away), row by row, (width / 8) * (height / 8) values.
- */
-void motion_block_means(uint16_t *means, const uint8_t *data, const struct frame_format *format);
 
 #endif
