@@ -44,7 +44,7 @@ all: programs modules tests
 # What each folder of userspace/ needs; a program also gets what lib needs.
 packages_lib := libcrypto jansson inih tss2-esys tss2-mu tss2-tctildr tss2-rc
 packages_feed := libsystemd
-packages_record := liburing x264 libturbojpeg libsystemd
+packages_record := liburing x264 libturbojpeg
 packages_upload := libsystemd
 packages_ownframe :=
 packages := $(sort $(foreach p,lib feed record upload ownframe,$(packages_$(p))))

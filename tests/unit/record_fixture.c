@@ -165,6 +165,7 @@ void rig_start_stream(void)
 		.coder = &rig.coder,
 		.spooler = &rig.spooler,
 		.status = &rig.status,
+		.trigger = &rig.trigger,
 		.clips = &rig.desk.clips,
 	};
 	assert_int_equal(spool_block(&rig.spool, &f->stream.block), 0);
@@ -216,7 +217,6 @@ int rig_enter(void **state)
 	snprintf(path, sizeof(path), "%s/spool", rig.dir);
 	assert_int_equal(spool_open(&rig.spool, path), 0);
 	assert_int_equal(ring_init(&rig.ring, 64), 0);
-	status_init(&rig.status, NULL);
 	assert_int_equal(
 		desk_init(&rig.desk, &rig.ring, rig_people.spool_key, &rig.spooler, &rig.status),
 		0);

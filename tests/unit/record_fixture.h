@@ -42,6 +42,7 @@ struct rig {
 	struct desk desk;
 	struct spooler spooler;
 	struct status status;
+	struct trigger trigger;
 	struct config cfg;
 	struct frame_format format;
 	struct encoder *encoder;

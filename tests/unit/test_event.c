@@ -2,8 +2,8 @@
 /*
  * If this fails, a clip misses its first or last frames, or a frame is recorded twice.
  *
- * A scene is a string, one character a frame of 100 ms: '#' moves, '.' does not, ' ' is a frame that
- * the camera lost. The outcome is a string of the same length: the clip that each frame is in ('a',
+ * A scene is a string, one character a frame of 100 ms: '#' moves, '!' is asked for from outside, '.'
+ * is neither, ' ' is a frame that the camera lost. The outcome is a string of the same length: the clip that each frame is in ('a',
  * 'b', ...), '.' for none.
  */
 #include "record/event.h"
@@ -41,6 +41,11 @@ static void keep_pre_roll(struct recording *r, const char *scene, size_t now, ui
 			keep(r, i);
 }
 
+static enum event_trigger trigger_of(char frame)
+{
+	return frame == '#' ? EVENT_MOTION : frame == '!' ? EVENT_ASKED : EVENT_NOTHING;
+}
+
 static void record(struct recording *r, const struct event_config *cfg, const char *scene)
 {
 	struct event e;
@@ -56,7 +61,7 @@ static void record(struct recording *r, const struct event_config *cfg, const ch
 
 		if (scene[i] == ' ')
 			continue;
-		step = event_step(&e, frame_time(i), scene[i] == '#', &first_us);
+		step = event_step(&e, frame_time(i), trigger_of(scene[i]), &first_us);
 		assert_int_equal(open,
 				 step == EVENT_FRAME || step == EVENT_SPLIT || step == EVENT_END);
 		open = step != EVENT_IDLE && step != EVENT_END;
@@ -72,15 +77,21 @@ static void record(struct recording *r, const struct event_config *cfg, const ch
 }
 
 /* In tenths of a second. */
-static void expect(unsigned int pre, unsigned int post, unsigned int gap, unsigned int max,
-		   const char *scene, const char *clips)
+static void expect_cooled(unsigned int pre, unsigned int post, unsigned int gap, unsigned int max,
+			  unsigned int cool, const char *scene, const char *clips)
 {
 	const struct event_config cfg = { pre * PERIOD_US, post * PERIOD_US, gap * PERIOD_US,
-					  max * PERIOD_US };
+					  max * PERIOD_US, cool * PERIOD_US };
 	struct recording r;
 
 	record(&r, &cfg, scene);
 	assert_string_equal(r.clip, clips);
+}
+
+static void expect(unsigned int pre, unsigned int post, unsigned int gap, unsigned int max,
+		   const char *scene, const char *clips)
+{
+	expect_cooled(pre, post, gap, max, 0, scene, clips);
 }
 
 static void test_nothing_moves(void **state)
@@ -160,6 +171,59 @@ static void test_split(void **state)
 	expect(0, 2, 2, 4, "..##.....", "..aaaa...");
 }
 
+static void test_cool_down(void **state)
+{
+	(void)state;
+	/* the last frame of it, and the first after it */
+	expect_cooled(0, 1, 1, 100, 5, "..#....#....", "..aa........");
+	expect_cooled(0, 1, 1, 100, 5, "..#.....#....", "..aa....bb...");
+	/* what goes on longer than it, begins an event then; what was before is pre-roll */
+	expect_cooled(2, 1, 1, 100, 5, "...#..#####...", ".aaaa..bbbbb..");
+	/* it counts from the event's last frame, whatever moves meanwhile */
+	expect_cooled(0, 0, 0, 100, 4, "#.#.#.#.#.#.", "a.....b.....");
+	/* the post-roll is what it would be without that motion */
+	expect_cooled(0, 5, 1, 100, 6, "..#...#......", "..aaaaaa.....");
+	/* the same event again is merged, not cooled */
+	expect_cooled(0, 1, 3, 100, 9, "..#..#........", "..aaaaaaa.....");
+	/* asking from outside does not wait, and begins another */
+	expect_cooled(0, 1, 1, 100, 9, "..#....!......", "..aa...bb.....");
+	expect_cooled(0, 1, 1, 100, 5, "..!....#......", "..aa..........");
+	/* the first event has none before it, however early it comes */
+	expect_cooled(0, 0, 0, 100, 600, "#...#....", "a........");
+	/* a split is no new event */
+	expect_cooled(0, 0, 0, 4, 100, "..##########..", "..aaaabbbbcc..");
+}
+
+static void test_asked_for(void **state)
+{
+	(void)state;
+	expect(3, 2, 2, 100, "......!......", "...aaaaaa....");
+	expect(0, 1, 2, 100, "..!.#.!!....", "..aaaaaaaa..");
+}
+
+/* Other settings in an open clip: its rolls are the new ones, but it is no longer than it began. */
+static void test_configured_anew(void **state)
+{
+	struct event_config cfg = { 0, PERIOD_US, PERIOD_US, 4 * PERIOD_US, 0 };
+	struct event e;
+	uint64_t first_us;
+
+	(void)state;
+	event_init(&e, &cfg);
+	assert_int_equal(event_step(&e, 1000000, EVENT_MOTION, &first_us), EVENT_BEGIN);
+	cfg.post_roll_us = 9 * PERIOD_US;
+	cfg.max_clip_us = 6 * PERIOD_US;
+	event_configure(&e, &cfg);
+	for (uint64_t i = 1; i < 4; i++)
+		assert_int_equal(event_step(&e, 1000000 + i * PERIOD_US, EVENT_NOTHING, &first_us),
+				 EVENT_FRAME);
+	assert_int_equal(event_step(&e, 1400000, EVENT_NOTHING, &first_us), EVENT_SPLIT);
+	for (uint64_t i = 5; i < 10; i++)
+		assert_int_equal(event_step(&e, 1000000 + i * PERIOD_US, EVENT_NOTHING, &first_us),
+				 EVENT_FRAME);
+	assert_int_equal(event_step(&e, 2000000, EVENT_NOTHING, &first_us), EVENT_END);
+}
+
 static void test_lost_frames(void **state)
 {
 	(void)state;
@@ -175,24 +239,39 @@ static void test_lost_frames(void **state)
 
 static void test_clip_given_up(void **state)
 {
-	const struct event_config cfg = { 10 * PERIOD_US, 0, 0, 100 * PERIOD_US };
+	const struct event_config cfg = { 10 * PERIOD_US, 0, 0, 100 * PERIOD_US, 0 };
 	struct event e;
 	uint64_t first_us;
 
 	(void)state;
 	event_init(&e, &cfg);
-	assert_int_equal(event_step(&e, 1000000, true, &first_us), EVENT_BEGIN);
+	assert_int_equal(event_step(&e, 1000000, EVENT_MOTION, &first_us), EVENT_BEGIN);
 	assert_int_equal(first_us, 0);
-	assert_int_equal(event_step(&e, 1100000, true, &first_us), EVENT_FRAME);
+	assert_int_equal(event_step(&e, 1100000, EVENT_MOTION, &first_us), EVENT_FRAME);
 	assert_true(event_stop(&e));
 	/* what the lost clip had is not given to the next */
-	assert_int_equal(event_step(&e, 1200000, true, &first_us), EVENT_BEGIN);
+	assert_int_equal(event_step(&e, 1200000, EVENT_MOTION, &first_us), EVENT_BEGIN);
 	assert_int_equal(first_us, 1100001);
 }
 
+/* The moving frames that count: not those that begin an event while the last one cools down. */
+static void cool(char *scene, unsigned int gap, unsigned int cool_down)
+{
+	int last = -1;
+
+	for (int i = 0; scene[i]; i++) {
+		if (scene[i] != '#')
+			continue;
+		if (last >= 0 && i - last > (int)gap && i - last > 1 && i - last <= (int)cool_down)
+			scene[i] = '.';
+		else
+			last = i;
+	}
+}
+
 /*
- * Any scene, any setting: every moving frame and every frame of its pre- and post-roll is in a clip,
- * no frame that nothing asks for is, and clips are runs of frames.
+ * Any scene, any setting: every moving frame that counts and every frame of its pre- and post-roll is
+ * in a clip, no frame that nothing asks for is, and clips are runs of frames.
  */
 static void test_any_scene(void **state)
 {
@@ -201,9 +280,11 @@ static void test_any_scene(void **state)
 	for (int round = 0; round < 20000; round++) {
 		unsigned int pre = random() % 6, post = random() % 6, gap = random() % 6;
 		unsigned int tail = post > gap ? post : gap, density = 1 + random() % 12;
+		unsigned int cool_down = random() % 2 ? random() % 12 : 0;
 		const struct event_config cfg = { pre * PERIOD_US, post * PERIOD_US,
 						  gap * PERIOD_US,
-						  (pre + 1 + random() % 20) * PERIOD_US };
+						  (pre + 1 + random() % 20) * PERIOD_US,
+						  cool_down * PERIOD_US };
 		struct recording r;
 		char scene[30]; /* no more than there are letters */
 
@@ -211,6 +292,7 @@ static void test_any_scene(void **state)
 			scene[i] = random() % density ? '.' : '#';
 		scene[sizeof(scene) - 1] = '\0';
 		record(&r, &cfg, scene);
+		cool(scene, gap, cool_down);
 		for (size_t i = 0; i < sizeof(scene) - 1; i++) {
 			bool asked = false;
 
@@ -236,6 +318,9 @@ int main(void)
 		cmocka_unit_test(test_next_event_inside_the_post_roll),
 		cmocka_unit_test(test_pre_roll_never_reaches_into_the_clip_before),
 		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_cool_down),
+		cmocka_unit_test(test_asked_for),
+		cmocka_unit_test(test_configured_anew),
 		cmocka_unit_test(test_lost_frames),
 		cmocka_unit_test(test_clip_given_up),
 		cmocka_unit_test(test_any_scene),

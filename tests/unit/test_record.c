@@ -42,7 +42,7 @@ static void what_moves_becomes_a_clip(void **state)
 	assert_int_equal(spool_count(SPOOL_STATE_READY), 1);
 	assert_int_equal(rig.status.sealed, 1);
 	assert_int_equal(rig.status.captured, rig.n);
-	assert_int_equal(rig.status.dropped, 0);
+	assert_int_equal(status_dropped(&rig.status), 0);
 	assert_int_equal(rig.status.copied, 0);
 }
 
@@ -112,6 +112,44 @@ static void every_frame_of_an_event_is_in_its_clip(void **state)
 	samples--; /* the frame that ended it is in none */
 	rig_wait_closed();
 	verify_samples(0, samples);
+}
+
+/* From a second before it to a second after it, to the frame; motion, disarmed, makes none. */
+static void what_is_asked_for_becomes_a_clip(void **state)
+{
+	struct clip_report report;
+	struct clip_opened opened;
+
+	(void)state;
+	rig.trigger.disarmed = true;
+	film(RIG_LEARN + 20, false);
+	film(20, true);
+	assert_int_equal(rig.status.events, 0);
+	film(20, false);
+	trigger_ask(&rig.trigger, rig.t_us, 2 * RIG_FRAME_US);
+	film(40, false);
+	rig_wait_closed();
+	verify_clip(0, &report, &opened);
+	assert_string_equal(opened.private.trigger, "external");
+	assert_int_equal(opened.private.samples, 10 + 3 + 10);
+	assert_int_equal(opened.open.boot_monotonic_us, rig.t_us - 50 * RIG_FRAME_US);
+	clip_report_release(&report);
+}
+
+static void a_clip_says_all_that_triggered_it(void **state)
+{
+	struct clip_report report;
+	struct clip_opened opened;
+
+	(void)state;
+	film(RIG_LEARN + 20, false);
+	film(5, true);
+	trigger_ask(&rig.trigger, rig.t_us, 0);
+	film(40, false);
+	rig_wait_closed();
+	verify_clip(0, &report, &opened);
+	assert_string_equal(opened.private.trigger, "motion,external");
+	clip_report_release(&report);
 }
 
 static void events_make_a_chain(void **state)
@@ -216,6 +254,8 @@ int main(void)
 		T(a_clock_is_synced_only_if_the_kernel_says_so),
 		T(nothing_moves_and_nothing_is_written),
 		T(every_frame_of_an_event_is_in_its_clip),
+		T(what_is_asked_for_becomes_a_clip),
+		T(a_clip_says_all_that_triggered_it),
 		T(events_make_a_chain),
 		T(a_long_event_is_split_without_a_gap),
 		T(without_a_claim_there_is_no_clip),

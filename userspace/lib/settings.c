@@ -88,6 +88,11 @@ static bool read_with_unit(const char *text, const struct unit *unit, uint64_t *
 	return false;
 }
 
+bool settings_duration(const char *text, uint64_t *us)
+{
+	return read_with_unit(text, time_units, us);
+}
+
 /* "1.5%", one decimal at most, since thousandths hold no more. */
 static bool read_permille(const char *text, uint64_t *v)
 {

@@ -49,6 +49,8 @@ struct setting {
  * Returns 0, -EINVAL (logged), or -errno (logged). settings_free() afterwards in every case.
  */
 int settings_read(const char *path, const struct setting *table, size_t n, void *target);
+/* A duration as in a file, "5s", in microseconds. False: it is none. */
+bool settings_duration(const char *text, uint64_t *us);
 /* Free the texts that settings_read() made. */
 void settings_free(const struct setting *table, size_t n, void *target);
 

@@ -28,6 +28,8 @@ enum command_status {
 	STATUS_UNCLAIMED = 13,
 	STATUS_STALE = 14, /* an old claim was put back, or the request is outdated */
 	STATUS_EXISTS = 15, /* there already; nothing was overwritten */
+	/* arm, disarm, record, pause, resume, status, metrics */
+	STATUS_NO_RECORDER = 16, /* none runs, or it does not answer */
 };
 
 int cmd_identity(int argc, char **argv);
@@ -35,6 +37,7 @@ int cmd_owner(int argc, char **argv);
 int cmd_claim(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_open(int argc, char **argv);
+int cmd_recorder(int argc, char **argv);
 
 struct command {
 	const char *name;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * ownframe, the command: a device's identity, its owner, and what the owner does with clips.
+ * ownframe, the command: a device's identity, its owner, what the owner does with clips, and
+ * requests to recorders.
  * A table of subcommands and nothing else; each is in the file of its name.
  */
 #include "commands.h"
@@ -15,6 +16,13 @@ static const struct command commands[] = {
 	{ "claim", cmd_claim, "give this device to an owner" },
 	{ "verify", cmd_verify, "is a clip what a device of this owner recorded?" },
 	{ "open", cmd_open, "decrypt a clip for whom it is encrypted to" },
+	{ "arm", cmd_recorder, "let motion begin clips" },
+	{ "disarm", cmd_recorder, "let motion begin no clips" },
+	{ "record", cmd_recorder, "make a clip now, armed or not" },
+	{ "pause", cmd_recorder, "let go of the camera" },
+	{ "resume", cmd_recorder, "use the camera again" },
+	{ "status", cmd_recorder, "what recorders do, and their figures" },
+	{ "metrics", cmd_recorder, "a recorder's figures for Prometheus" },
 };
 
 int main(int argc, char **argv)

@@ -286,6 +286,13 @@ int capture_take(struct capture *c, struct capture_frame *f)
 	return 0;
 }
 
+bool capture_has_no_signal(const struct capture *c)
+{
+	const char *why;
+
+	return check_signal(c->fd, &why) != 0;
+}
+
 bool capture_changed(struct capture *c)
 {
 	struct v4l2_event event;

@@ -56,6 +56,8 @@ struct capture_frame {
 int capture_take(struct capture *c, struct capture_frame *f);
 /* Give the driver a slot in the free @buffer. */
 int capture_queue(struct capture *c, uint32_t buffer, uint32_t slot);
+/* True if the device says that nothing comes because it has no signal. */
+bool capture_has_no_signal(const struct capture *c);
 /* True if the source changed: stop, and open anew. Takes all pending events. */
 bool capture_changed(struct capture *c);
 

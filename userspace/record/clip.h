@@ -55,7 +55,9 @@ struct clip {
 	/* Main's until it posts SPOOLER_CLOSE. */
 	int64_t end_us; /* UTC, of the last frame */
 	uint64_t dropped; /* frames of its time that are not in it */
-	uint64_t pre_roll; /* frames before the first moving one */
+	uint64_t unwritten; /* of them, those in fragments that were not even tried */
+	uint64_t pre_roll; /* frames before the first that triggered it */
+	bool moved, asked; /* what triggered it: motion, somebody outside */
 	uint32_t zones; /* bits, see struct motion_result */
 	uint32_t area_ppm; /* the largest */
 	char zone_names[128];
@@ -66,6 +68,7 @@ struct clip {
 	size_t n_refs, max_refs;
 	uint64_t tail; /* bytes, end of the last fragment */
 	bool opened, extending, coded, closing;
+	uint64_t closing_us; /* CLOCK_MONOTONIC, since when */
 	struct run *waiting, **waiting_end; /* for the file to be opened or extended */
 	uint32_t writing; /* runs in the ring */
 	uint32_t broken; /* number of the first fragment that could not be written, or 0 */
@@ -112,6 +115,7 @@ struct run {
 	struct ring_op payload_op, sync_op, meta_op;
 	unsigned int under_way; /* of the three */
 	unsigned int tries;
+	uint64_t submitted_us; /* CLOCK_MONOTONIC, the first time */
 	int failed; /* first error */
 };
 

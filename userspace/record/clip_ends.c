@@ -163,9 +163,11 @@ static int seal_private(struct clip *clip, struct manifest *m, size_t n)
 	struct clip_private_info info = {
 		.end_us = clip->end_us,
 		.dropped = clip->dropped + clip->coder_dropped,
-		.trigger = "motion",
 		.area_ppm = clip->area_ppm,
 	};
+	const char *trigger = clip->moved && clip->asked ? "motion,external"
+			      : clip->asked		 ? "external"
+							 : "motion";
 	SCOPE_FREE char *text = NULL;
 
 	for (size_t i = 0; i < clip->n_refs; i++) {
@@ -174,6 +176,7 @@ static int seal_private(struct clip *clip, struct manifest *m, size_t n)
 		else
 			info.dropped += clip->n_samples[i];
 	}
+	strcpy(info.trigger, trigger);
 	memcpy(info.zones, clip->zone_names, sizeof(info.zones));
 	text = clip_private_info_encode(&info);
 	if (!text)

@@ -7,6 +7,7 @@
 #include "clip_writer.h"
 
 #include "log.h"
+#include "monotonic.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -92,6 +93,7 @@ static void home(struct clip_writer *w, struct run *run)
 static void drop(struct clip_writer *w, struct run *run)
 {
 	run->clip->dropped += run->frag.n_samples;
+	run->clip->unwritten += run->frag.n_samples;
 	home(w, run);
 }
 
@@ -103,6 +105,7 @@ static void start(struct clip_writer *w, struct run *run)
 	run->off = clip->tail;
 	run->meta_size = clip_fragment_meta_size(&run->frag, clip->block);
 	run->tries = 0;
+	run->submitted_us = monotonic_us();
 	if (clip->n_refs < clip->max_refs)
 		ret = clip_fragment_write(run->meta, &run->frag, clip->block, &clip->head.clip,
 					  w->mac_key, run->sha256);
@@ -203,6 +206,9 @@ static void on_result(struct run *run, int err)
 		log_error("%s: writing fragment %u: %s", clip->head.clip.text, run->frag.number,
 			  strerror(-run->failed));
 		give_up(clip, run->frag.number, run->failed);
+	} else {
+		run->writer->status->written += run->meta_size + run->used;
+		histogram_add(&run->writer->status->write_time, monotonic_us() - run->submitted_us);
 	}
 	home(run->writer, run);
 }

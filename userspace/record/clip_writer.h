@@ -8,11 +8,13 @@
 #define OWNFRAME_RECORD_CLIP_WRITER_H
 
 #include "clip.h"
+#include "status.h"
 
 struct clip_writer {
 	struct ring *ring;
 	struct mailbox *runs; /* the coder's, where a written run goes */
 	const uint8_t *mac_key; /* spool key */
+	struct status *status;
 	uint32_t out; /* runs that are here: waiting or in the ring */
 	/* The file needs clip->preallocate bytes more: MAIN_EXTENDED will come. */
 	void (*extend)(struct clip_writer *w, struct clip *clip);

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "clip_layout.h"
+#include "control_path.h"
 #include "log.h"
 #include "settings.h"
 
@@ -86,6 +87,8 @@ static const struct setting table[] = {
 	  .expected = "a duration up to 60s, like 200ms" },
 	{ "motion", "learn", SETTING_DURATION, AT(learn), 0, 600 * SECOND,
 	  .expected = "a duration up to 10min, like 2s" },
+	{ "motion", "cool_down", SETTING_DURATION, AT(cool_down), 0, 24 * 3600 * SECOND,
+	  .expected = "a duration up to 24h, like 30s" },
 	{ "motion", "zones", SETTING_ZONES, AT(zones), .check = zones_check,
 	  .expected = "name:left,top,width,height in percent, \"!\" excludes, \";\" between them" },
 
@@ -107,6 +110,11 @@ static const struct setting table[] = {
 	  .expected = "stop or drop-oldest" },
 
 	{ "status", "file", SETTING_TEXT, AT(status), .check = path_check,
+	  .expected = "an absolute path" },
+	{ "status", "metrics", SETTING_TEXT, AT(metrics), .check = path_check,
+	  .expected = "an absolute path" },
+
+	{ "control", "socket", SETTING_TEXT, AT(control), .check = path_check,
 	  .expected = "an absolute path" },
 };
 
@@ -147,6 +155,10 @@ int config_read(struct config *cfg, const char *path)
 		log_error("%s: width and height belong together: give both or none", path);
 		ret = -EINVAL;
 	}
+	if (!ret && !cfg->control && asprintf(&cfg->control, CONTROL_DIR "/%s", cfg->camera) < 0) {
+		cfg->control = NULL;
+		ret = -ENOMEM;
+	}
 	if (ret)
 		config_free(cfg);
 	return ret;
@@ -164,6 +176,7 @@ void config_event(const struct config *cfg, struct event_config *event)
 		.post_roll_us = cfg->post_roll,
 		.merge_gap_us = cfg->merge_gap,
 		.max_clip_us = cfg->max_clip,
+		.cool_down_us = cfg->cool_down,
 	};
 }
 

@@ -24,7 +24,7 @@ struct config {
 	uint64_t pre_roll, post_roll, merge_gap, max_clip; /* [clip] */
 	uint64_t preallocate;
 
-	uint64_t area, sensitivity, min_duration, learn; /* [motion] */
+	uint64_t area, sensitivity, min_duration, learn, cool_down; /* [motion] */
 	char *zones;
 
 	int preset; /* [encode] */
@@ -34,7 +34,9 @@ struct config {
 
 	int when_full; /* [spool] */
 
-	char *status; /* [status] file, or NULL */
+	char *status, *metrics; /* [status] files, or NULL */
+
+	char *control; /* [control] socket */
 };
 
 /* Defaults, then the file. 0, -EINVAL (logged), or -errno (logged). config_free() after success. */

@@ -7,6 +7,7 @@
 #include "desk.h"
 
 #include "clip_ends.h"
+#include "monotonic.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@ static void close_clip(struct clip_writer *w, struct clip *clip)
 	if (!clip->coded || clip->closing || !clip_writer_idle(clip))
 		return;
 	clip->closing = true;
+	clip->closing_us = monotonic_us();
 	spooler_close(d->spooler, clip);
 }
 
@@ -32,6 +34,7 @@ int desk_init(struct desk *d, struct ring *ring, const uint8_t *mac_key, struct 
 	*d = (struct desk) {
 		.writer = { .ring = ring,
 			    .mac_key = mac_key,
+			    .status = status,
 			    .extend = extend_clip,
 			    .progress = close_clip },
 		.spooler = spooler,
@@ -60,22 +63,38 @@ bool desk_is_clear(const struct desk *d)
 static void on_coded(struct desk *d, struct clip *clip)
 {
 	clip->coded = true;
-	d->status->dropped += clip->coder_dropped;
+	d->status->dropped[STATUS_DROP_ENCODER] += clip->coder_dropped;
 	close_clip(&d->writer, clip);
+}
+
+/* Frames that were coded and are not on the disk. A clip that recovery will finish has lost none. */
+static uint64_t unwritten(const struct clip *clip)
+{
+	uint64_t frames = clip->unwritten;
+
+	for (size_t i = 0; i < clip->n_refs; i++)
+		if ((clip->error && clip->error != -EAGAIN) ||
+		    (clip->broken && i >= clip->broken - 1))
+			frames += clip->n_samples[i];
+	return frames;
 }
 
 static void on_closed(struct desk *d, struct clip *clip)
 {
-	if (!clip->error)
+	d->status->dropped[STATUS_DROP_DISK] += unwritten(clip);
+	if (!clip->error) {
 		d->status->sealed++;
-	else if (clip->error != -EAGAIN) /* which recovery will finish */
+		histogram_add(&d->status->seal_time, monotonic_us() - clip->closing_us);
+	} else if (clip->error != -EAGAIN) { /* which recovery will finish */
 		d->status->lost++;
+	}
 	d->clips--;
 	clip_free(clip);
 }
 
 static void on_letter(struct desk *d, struct letter *l)
 {
+	d->letters++;
 	switch ((enum main_letter)l->what) {
 	case MAIN_FRAME:
 		footage_return(d->footage, letter_of(l, struct held, letter));

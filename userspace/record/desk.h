@@ -18,6 +18,7 @@ struct desk {
 	uint32_t clips; /* begun and not yet closed by the spooler */
 	int open_error; /* of the clip begun last: 0 or -errno, see spooler_open() */
 	bool coder_gone;
+	uint64_t letters; /* read so far */
 };
 
 /* @ring, @mac_key (the spool key) and the others are borrowed. 0 or -errno. */

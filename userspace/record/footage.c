@@ -28,6 +28,7 @@ int footage_init(struct footage *f)
 	config_motion(f->cfg, &f->motion_cfg);
 	f->motion = motion_new(f->stream.format, &f->motion_cfg);
 	f->held = calloc(f->arena->plan.n_slots, sizeof(*f->held));
+	f->begun_us = monotonic_us();
 	f->silence_us = 10 * 1000000ull * f->stream.fps_den / f->stream.fps_num;
 	if (f->silence_us < SILENCE_MIN)
 		f->silence_us = SILENCE_MIN;
@@ -175,12 +176,18 @@ static void note_zones(const struct footage *f, struct clip *clip)
 	}
 }
 
-static void note_motion(const struct footage *f, const struct motion_result *motion)
+/* What is seen in a clip is told to its owner, also what did not begin it. */
+static void note(struct footage *f, enum event_trigger trigger, const struct motion_result *motion)
 {
 	struct clip *clip = f->clip;
 
+	if (trigger != EVENT_NOTHING)
+		f->last_trigger = trigger;
 	if (!clip)
 		return;
+	/* The second half of a long post-roll has no trigger of its own. */
+	clip->asked |= f->last_trigger == EVENT_ASKED;
+	clip->moved |= f->last_trigger == EVENT_MOTION;
 	if (motion->area_ppm > clip->area_ppm)
 		clip->area_ppm = motion->area_ppm;
 	if (motion->zones & ~clip->zones) {
@@ -193,7 +200,7 @@ static void note_motion(const struct footage *f, const struct motion_result *mot
 
 static void lose(struct footage *f)
 {
-	f->status->dropped++;
+	f->status->dropped[STATUS_DROP_BACKLOG]++;
 	if (f->clip)
 		f->clip->dropped++;
 	if (log_gate_open(&f->gate, 10))
@@ -249,31 +256,41 @@ static void log_motion(struct footage *f, const struct frame *frame,
 		log_info("motion ends at frame %u", frame->sequence);
 }
 
-static enum event_step look(struct footage *f, const struct frame *frame,
-			    struct motion_result *motion, uint64_t *first_us)
+static enum event_trigger look(struct footage *f, const struct frame *frame,
+			       struct motion_result *motion)
 {
 	if (f->last_us && frame->timestamp_us - f->last_us > f->silence_us)
 		motion_reset(f->motion); /* what lies between was not seen: it is no motion */
 	f->last_us = frame->timestamp_us;
 	motion_feed(f->motion, frame, motion);
 	log_motion(f, frame, motion);
-	return event_step(&f->event, frame->timestamp_us, motion->moving, first_us);
+	return trigger_of_frame(f->trigger, frame->timestamp_us, motion->moving);
+}
+
+static void note_latency(struct footage *f, const struct frame *frame)
+{
+	uint64_t now = monotonic_us();
+
+	histogram_add(&f->status->frame_latency,
+		      now > frame->timestamp_us ? now - frame->timestamp_us : 0);
 }
 
 void footage_frame(struct footage *f, const struct frame *frame, bool keep)
 {
 	struct motion_result motion;
+	enum event_trigger trigger = look(f, frame, &motion);
 	uint64_t first_us = 0;
-	enum event_step step = look(f, frame, &motion, &first_us);
+	enum event_step step = event_step(&f->event, frame->timestamp_us, trigger, &first_us);
 
 	f->status->captured++;
+	note_latency(f, frame);
 	if (step == EVENT_SPLIT || step == EVENT_END)
 		clip_finish(f);
 	if (step == EVENT_BEGIN)
 		begin(f, frame, first_us);
 	else if (step == EVENT_SPLIT)
 		clip_begin(f, frame->timestamp_us);
-	note_motion(f, &motion);
+	note(f, trigger, &motion);
 	if (!keep) {
 		lose(f);
 	} else if (step == EVENT_IDLE || step == EVENT_END) {
@@ -286,9 +303,9 @@ void footage_frame(struct footage *f, const struct frame *frame, bool keep)
 	}
 }
 
-void footage_missed(struct footage *f, uint32_t n)
+void footage_missed(struct footage *f, uint32_t n, enum status_drop where)
 {
-	f->status->dropped += n;
+	f->status->dropped[where] += n;
 	if (f->clip)
 		f->clip->dropped += n;
 }
@@ -310,5 +327,7 @@ void footage_stop(struct footage *f)
 
 bool footage_is_silent(const struct footage *f, uint64_t now_us)
 {
-	return f->event.recording && now_us > f->last_us && now_us - f->last_us > f->silence_us;
+	uint64_t last_us = f->last_us ? f->last_us : f->begun_us;
+
+	return now_us > last_us && now_us - last_us > f->silence_us;
 }

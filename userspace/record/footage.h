@@ -10,6 +10,7 @@
 #include "config.h"
 #include "spooler.h"
 #include "status.h"
+#include "trigger.h"
 
 struct footage {
 	/* Borrowed, and set by the caller before footage_init(). */
@@ -19,6 +20,7 @@ struct footage {
 	struct coder *coder;
 	struct spooler *spooler;
 	struct status *status;
+	struct trigger *trigger;
 	struct h264_params params;
 	bool converts; /* the encoder does */
 	uint32_t *clips; /* begun and not yet closed by the spooler; counted up here */
@@ -26,11 +28,13 @@ struct footage {
 	struct motion_config motion_cfg; /* zones, by their bits */
 	struct motion *motion;
 	struct event event;
+	enum event_trigger last_trigger; /* but nothing */
 	struct held *held; /* by slot */
 	struct held *oldest, *newest; /* pre-roll, linked by letter.next */
 	struct clip *clip; /* that frames go to now, or NULL */
 	int64_t utc_us; /* UTC minus CLOCK_MONOTONIC when the event began: its clips follow each other */
 	bool moving;
+	uint64_t begun_us; /* CLOCK_MONOTONIC, of footage_init() */
 	uint64_t last_us; /* of the last frame, 0: none */
 	uint64_t silence_us; /* longer without a frame is no stream */
 	struct log_gate gate;
@@ -47,12 +51,12 @@ int footage_spare(struct footage *f);
  */
 void footage_frame(struct footage *f, const struct frame *frame, bool keep);
 /* Frames that never came, or came broken. */
-void footage_missed(struct footage *f, uint32_t n);
+void footage_missed(struct footage *f, uint32_t n, enum status_drop where);
 /* The coder has done with a frame. */
 void footage_return(struct footage *f, struct held *h);
 /* End the open clip, if there is one, and forget the pre-roll: the stream pauses or ends. */
 void footage_stop(struct footage *f);
-/* True if a clip is open and no frame has come for so long that none will. */
+/* True if no frame has come for so long that none will. */
 bool footage_is_silent(const struct footage *f, uint64_t now_us);
 
 #endif

@@ -6,10 +6,13 @@
  */
 #include "recorder.h"
 
+#include "control_path.h"
 #include "desk.h"
 #include "log.h"
+#include "metrics.h"
 #include "monotonic.h"
-#include "status.h"
+#include "orders.h"
+#include "report.h"
 #include "stream.h"
 
 #include <errno.h>
@@ -24,6 +27,7 @@
 
 #define RING_ENTRIES 256
 #define SECOND	     1000000ull
+#define FILES_TIME   (2 * SECOND)
 #define QUIT_TIME    (20 * SECOND) /* for the last clip; what is not done then is recovered */
 
 enum stream_state {
@@ -39,11 +43,15 @@ struct recorder {
 	struct desk desk;
 	struct spooler spooler;
 	struct status status;
+	struct report report;
+	struct control control;
+	struct orders orders;
 	struct stream stream;
 	enum stream_state state;
 	bool polling; /* device_op is in the ring */
 	bool quit;
 	uint64_t quit_by_us;
+	uint64_t letters_seen; /* by the watchdog */
 	int exit_status;
 	char trouble[256]; /* why there is no stream, as it was logged */
 	struct config *reload; /* to be used when the stream is drained */
@@ -102,13 +110,14 @@ static void look_for_stream(struct recorder *r)
 		.reply = &r->desk.box,
 		.spooler = &r->spooler,
 		.status = &r->status,
+		.trigger = &r->orders.trigger,
 		.clips = &r->desk.clips,
 		.block = r->setup->block,
 	};
 	const char *why = "";
 	int ret;
 
-	if (r->quit || r->state != STREAM_NONE || r->polling)
+	if (r->quit || r->orders.paused || r->state != STREAM_NONE || r->polling)
 		return;
 	ret = stream_open(&r->stream, &setup, &why);
 	if (ret == -EINVAL || ret == -ENOMEM) {
@@ -131,7 +140,8 @@ static void use_reload(struct recorder *r)
 	*r->cfg = *r->reload;
 	free(r->reload);
 	r->reload = NULL;
-	r->status.file = r->cfg->status;
+	report_configure(&r->report, r->cfg);
+	report_ready(&r->report);
 	r->trouble[0] = '\0';
 }
 
@@ -153,7 +163,8 @@ static int on_frame(struct recorder *r, struct capture_frame *cf)
 	struct capture *c = &r->stream.capture;
 	int spare, ret = 0;
 
-	footage_missed(f, cf->missed + (cf->broken ? 1 : 0));
+	footage_missed(f, cf->missed, STATUS_DROP_MISSED);
+	footage_missed(f, cf->broken, STATUS_DROP_BROKEN);
 	spare = cf->broken ? -1 : footage_spare(f);
 	if (spare >= 0) {
 		ret = capture_queue(c, cf->buffer, (uint32_t)spare);
@@ -268,19 +279,52 @@ static void on_signal(struct ring_op *op, int res, unsigned int flags)
 	wait_signal(r);
 }
 
-static void tell(struct recorder *r)
+static void describe(struct recorder *r)
 {
 	struct status *s = &r->status;
 
-	if (r->state != STREAM_ON)
+	s->streaming = r->state == STREAM_ON;
+	s->recording = s->streaming && r->stream.footage.clip;
+	s->disarmed = r->orders.trigger.disarmed;
+	s->paused = r->orders.paused;
+	s->pending = r->desk.clips;
+	if (r->orders.paused)
+		status_doing(s, "paused");
+	else if (r->state != STREAM_ON)
 		status_doing(s, "waiting for %s", r->cfg->device);
 	else if (r->desk.open_error == -ENOKEY)
 		status_doing(s, "not recording: no claim in force");
 	else if (r->desk.open_error)
 		status_doing(s, "not recording: %s", strerror(-r->desk.open_error));
 	else
-		status_doing(s, r->stream.footage.clip ? "recording" : "watching");
-	status_tell(s);
+		status_doing(s, s->recording ? "recording" : "watching");
+}
+
+/*
+ * Does what should go on go on? Frames come, or the device says why none do; what is drained comes back;
+ * a camera that is not there is looked for. The end has a time limit of its own.
+ */
+static bool is_alive(struct recorder *r)
+{
+	uint64_t letters = r->letters_seen;
+
+	r->letters_seen = r->desk.letters;
+	switch (r->state) {
+	case STREAM_ON:
+		return !footage_is_silent(&r->stream.footage, monotonic_us()) ||
+		       capture_has_no_signal(&r->stream.capture);
+	case STREAM_DRAINING:
+		return r->quit || r->desk.letters != letters;
+	case STREAM_NONE:
+		break;
+	}
+	return true;
+}
+
+static void tell(struct recorder *r)
+{
+	describe(r);
+	report_tell(&r->report, &r->status, r->cfg->camera, is_alive(r));
 }
 
 static void wait_tick(struct recorder *r)
@@ -295,13 +339,84 @@ static void on_tick(struct ring_op *op, int res, unsigned int flags)
 
 	(void)res;
 	(void)flags;
-	if (r->state == STREAM_ON && footage_is_silent(&r->stream.footage, monotonic_us())) {
+	if (r->state == STREAM_ON && r->stream.footage.event.recording &&
+	    footage_is_silent(&r->stream.footage, monotonic_us())) {
 		log_warn("%s: no frames: the clip ends", r->cfg->device);
 		footage_stop(&r->stream.footage);
 	}
+	control_tick(&r->control, monotonic_us());
 	look_for_stream(r);
 	tell(r);
 	wait_tick(r);
+}
+
+/* --- orders ------------------------------------------------------------------------------------ */
+
+static void on_pause(struct orders *o, bool paused)
+{
+	struct recorder *r = letter_of(o, struct recorder, orders);
+
+	if (paused)
+		drain(r);
+	else
+		look_for_stream(r);
+}
+
+static const char *no_frames(struct orders *o)
+{
+	struct recorder *r = letter_of(o, struct recorder, orders);
+
+	if (r->state == STREAM_ON && !footage_is_silent(&r->stream.footage, monotonic_us()))
+		return NULL;
+	return *r->trouble ? r->trouble : "the camera gives no frames now";
+}
+
+static void on_status(struct orders *o, struct control_reply *reply)
+{
+	struct recorder *r = letter_of(o, struct recorder, orders);
+	char text[1024];
+
+	describe(r);
+	status_text(&r->status, text, sizeof(text));
+	control_say(reply, "%s", text);
+}
+
+static void on_metrics(struct orders *o, struct control_reply *reply)
+{
+	struct recorder *r = letter_of(o, struct recorder, orders);
+	int len;
+
+	describe(r);
+	len = metrics_text(&r->status, r->cfg->camera, reply->text + reply->len,
+			   sizeof(reply->text) - reply->len);
+	reply->len += len > 0 ? (size_t)len : 0;
+}
+
+static const char *on_request(struct control *c, const char *line, const struct ucred *peer,
+			      struct control_reply *reply)
+{
+	struct recorder *r = letter_of(c, struct recorder, control);
+
+	return orders_answer(&r->orders, line, peer, reply);
+}
+
+/* Without it there is still a recorder. */
+static void listen_to_orders(struct recorder *r)
+{
+	const char *path = r->cfg->control;
+	int ret = control_open(&r->control, &r->ring, path);
+
+	if (ret)
+		log_warn("%s: %s: nothing can be asked of this recorder", path,
+			 ret == -EADDRINUSE ? "another recorder answers there" : strerror(-ret));
+}
+
+static int read_orders(struct recorder *r)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s" CONTROL_STATE_EXT, r->cfg->control);
+	return orders_init(&r->orders, path);
 }
 
 /* --- life -------------------------------------------------------------------------------------- */
@@ -340,6 +455,7 @@ static int start(struct recorder *r)
 							  : "");
 		return EX_OSERR;
 	}
+	report_init(&r->report, &r->ring, r->cfg);
 	if (desk_init(&r->desk, &r->ring, r->setup->spool_key, &r->spooler, &r->status))
 		return EX_OSERR;
 	r->signal_fd = signalfd(-1, r->setup->signals, SFD_CLOEXEC);
@@ -348,7 +464,10 @@ static int start(struct recorder *r)
 	ret = spooler_status(spooler_init(&r->spooler, &spooler)); /* it has said what is missing */
 	if (ret)
 		return ret;
-	return spooler_start(&r->spooler) ? EX_OSERR : EX_OK;
+	if (read_orders(r) || spooler_start(&r->spooler))
+		return EX_OSERR;
+	listen_to_orders(r);
+	return EX_OK;
 }
 
 static bool is_done(const struct recorder *r)
@@ -363,7 +482,7 @@ static void loop(struct recorder *r)
 	wait_desk(r);
 	wait_signal(r);
 	wait_tick(r);
-	status_ready();
+	report_ready(&r->report);
 	look_for_stream(r);
 	tell(r);
 	while (!is_done(r)) {
@@ -375,6 +494,18 @@ static void loop(struct recorder *r)
 		}
 		finish_drain(r);
 	}
+}
+
+/* Not longer than a disk may take for two small files. */
+static void tell_the_end(struct recorder *r)
+{
+	uint64_t by_us = monotonic_us() + FILES_TIME;
+
+	describe(r);
+	status_doing(&r->status, "stopped");
+	report_stop(&r->report, &r->status, r->cfg->camera);
+	while (!report_is_done(&r->report) && monotonic_us() < by_us && !ring_turn(&r->ring))
+		;
 }
 
 int recorder_run(const struct recorder_setup *setup)
@@ -390,20 +521,27 @@ int recorder_run(const struct recorder_setup *setup)
 		.desk_op.done = on_desk,
 		.signal_op.done = on_signal,
 		.tick_op.done = on_tick,
+		.control = { .answer = on_request, .fd = -1 },
+		.orders = { .pause = on_pause,
+			    .no_frames = no_frames,
+			    .status = on_status,
+			    .metrics = on_metrics },
 	};
-	status_init(&r->status, r->cfg->status);
 	ret = start(r);
 	if (ret)
 		return ret;
 	loop(r);
 	spooler_exit(&r->spooler);
 	desk_read(&r->desk);
-	status_stop(&r->status);
+	tell_the_end(r);
 	/* What is not drained by now is in use by a disk or a camera that hangs: it ends with us. */
 	if (r->state == STREAM_NONE) {
 		ring_exit(&r->ring);
 		desk_exit(&r->desk);
 	}
+	control_close(&r->control);
+	report_exit(&r->report);
+	orders_exit(&r->orders);
 	close(r->signal_fd);
 	return r->exit_status;
 }

@@ -6,6 +6,7 @@
 #include "ring.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 int ring_init(struct ring *r, unsigned int entries)
@@ -106,6 +107,45 @@ void ring_datasync(struct ring *r, struct ring_op *op, int fd, enum ring_link li
 	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
 	set_link(sqe, link);
 	io_uring_sqe_set_data(sqe, op);
+}
+
+/* Not even begun in this thread: a path's file system may hang at once. */
+static void submit_elsewhere(struct io_uring_sqe *sqe, struct ring_op *op)
+{
+	sqe->flags |= IOSQE_ASYNC;
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void ring_open(struct ring *r, struct ring_op *op, const char *path, int flags, mode_t mode)
+{
+	struct io_uring_sqe *sqe = next_entry(r);
+
+	io_uring_prep_openat(sqe, AT_FDCWD, path, flags, mode);
+	submit_elsewhere(sqe, op);
+}
+
+void ring_write_plain(struct ring *r, struct ring_op *op, int fd, const void *data, size_t len)
+{
+	struct io_uring_sqe *sqe = next_entry(r);
+
+	io_uring_prep_write(sqe, fd, data, (unsigned int)len, 0);
+	submit_elsewhere(sqe, op);
+}
+
+void ring_close(struct ring *r, struct ring_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = next_entry(r);
+
+	io_uring_prep_close(sqe, fd);
+	submit_elsewhere(sqe, op);
+}
+
+void ring_rename(struct ring *r, struct ring_op *op, const char *from, const char *to)
+{
+	struct io_uring_sqe *sqe = next_entry(r);
+
+	io_uring_prep_renameat(sqe, AT_FDCWD, from, AT_FDCWD, to, 0);
+	submit_elsewhere(sqe, op);
 }
 
 int ring_turn(struct ring *r)

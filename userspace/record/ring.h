@@ -51,6 +51,12 @@ void ring_write(struct ring *r, struct ring_op *op, int fd, const void *data, si
 		uint64_t off, int index, bool dsync, enum ring_link link);
 void ring_datasync(struct ring *r, struct ring_op *op, int fd, enum ring_link link);
 
+/* The calls of these names; paths and data must stay valid until the operation is done. */
+void ring_open(struct ring *r, struct ring_op *op, const char *path, int flags, mode_t mode);
+void ring_write_plain(struct ring *r, struct ring_op *op, int fd, const void *data, size_t len);
+void ring_close(struct ring *r, struct ring_op *op, int fd);
+void ring_rename(struct ring *r, struct ring_op *op, const char *from, const char *to);
+
 /* Submit what there is, wait for at least one result, and call done() for all that are there. */
 int ring_turn(struct ring *r);
 

@@ -65,6 +65,7 @@ static int make_footage(struct stream *s, const struct stream_setup *setup)
 	f->coder = &s->coder;
 	f->spooler = setup->spooler;
 	f->status = setup->status;
+	f->trigger = setup->trigger;
 	f->clips = setup->clips;
 	f->converts = encoder_converts(s->encoder);
 	encoder_params(s->encoder, &f->params);

@@ -23,6 +23,7 @@ struct stream_setup {
 	struct mailbox *reply;
 	struct spooler *spooler;
 	struct status *status;
+	struct trigger *trigger;
 	uint32_t *clips; /* see struct footage */
 	uint32_t block;
 };
