@@ -20,6 +20,7 @@ struct config {
 	bool mirror;
 	uint64_t width, arena, pre_roll, area, free, gap, hold;
 	int codec;
+	unsigned int arena_line;
 };
 
 static const char *const codecs[] = { "h264", "mjpeg", NULL };
@@ -44,7 +45,8 @@ static const struct setting table[] = {
 	  .expected = "16 to 16384 pixels" },
 	{ "clip", "pre_roll", SETTING_DURATION, AT(pre_roll), .max = 60000000,
 	  .expected = "a duration up to 1min, like 5s" },
-	{ "clip", "arena", SETTING_SIZE, AT(arena) },
+	{ "clip", "arena", SETTING_SIZE, AT(arena),
+	  .line_offset = offsetof(struct config, arena_line) },
 	{ "clip", "codec", SETTING_CHOICE, AT(codec), .choices = codecs,
 	  .expected = "h264 or mjpeg" },
 	{ "motion", "area", SETTING_PERMILLE, AT(area), .min = 1, .max = 1000 },
@@ -138,6 +140,7 @@ static void every_type_is_read(void **state)
 	assert_int_equal(cfg.width, 640);
 	assert_int_equal(cfg.pre_roll, 1500000);
 	assert_int_equal(cfg.arena, 64 << 20);
+	assert_int_equal(cfg.arena_line, 10);
 	assert_int_equal(cfg.codec, 0);
 	assert_int_equal(cfg.area, 15);
 	assert_true(cfg.free == UINT64_MAX);
@@ -148,6 +151,7 @@ static void what_is_not_set_keeps_its_default(void **state)
 {
 	(void)state;
 	assert_int_equal(read_text("[camera]\nname = x"), 0);
+	assert_int_equal(cfg.arena_line, 0);
 	assert_int_equal(cfg.pre_roll, 5);
 	assert_int_equal(cfg.codec, 1);
 	assert_null(cfg.zones);

@@ -228,6 +228,8 @@ static void flush(struct reading *r)
 		r->rc = -EINVAL;
 	} else if (!read_value(s, r->value, (char *)r->target + s->offset)) {
 		say_expected(r);
+	} else if (s->line_offset) {
+		*(unsigned int *)((char *)r->target + s->line_offset) = r->pending_line;
 	}
 	free(r->value);
 	r->value = NULL;

@@ -38,6 +38,8 @@ struct setting {
 	const char *(*check)(const char *value);
 	/* A SETTING_DURATION that must be longer than this one of its section, defaults included. */
 	const char *longer_than;
+	/* Offset of an unsigned int for the line it was set in, which stays 0 if it was not; 0: none. */
+	size_t line_offset;
 };
 
 /*

@@ -61,6 +61,9 @@ static int agree_format(struct capture *c, const struct capture_want *want, cons
 		*why = "cannot tell its format";
 		return ret;
 	}
+	c->found_fourcc = fmt.fmt.pix.pixelformat;
+	c->found_width = fmt.fmt.pix.width;
+	c->found_height = fmt.fmt.pix.height;
 	if (want->width) {
 		fmt.fmt.pix.width = want->width;
 		fmt.fmt.pix.height = want->height;
@@ -226,6 +229,19 @@ void capture_stop(struct capture *c)
 		if (c->slot[i] >= 0)
 			arena_give(c->arena, (uint32_t)c->slot[i]);
 	c->n_buffers = 0;
+}
+
+void capture_restore(struct capture *c)
+{
+	struct v4l2_format fmt = { .type = V4L2_BUF_TYPE_VIDEO_CAPTURE };
+
+	if (call(c->fd, VIDIOC_G_FMT, &fmt))
+		return;
+	fmt.fmt.pix.pixelformat = c->found_fourcc;
+	fmt.fmt.pix.width = c->found_width;
+	fmt.fmt.pix.height = c->found_height;
+	fmt.fmt.pix.bytesperline = 0;
+	call(c->fd, VIDIOC_S_FMT, &fmt);
 }
 
 void capture_close(struct capture *c)

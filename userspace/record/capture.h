@@ -15,6 +15,7 @@
 struct capture {
 	int fd; /* -1: closed */
 	struct frame_format format;
+	uint32_t found_fourcc, found_width, found_height; /* what it had before it was opened */
 	uint32_t fps_num, fps_den; /* frames per second, as the camera says */
 	uint32_t n_buffers;
 	struct arena *arena;
@@ -42,6 +43,8 @@ int capture_request(struct capture *c);
 int capture_start(struct capture *c, struct arena *arena);
 /* Give every slot back to the arena and stop; buffers are freed. */
 void capture_stop(struct capture *c);
+/* Set the format that was found, after capture_stop(): another one did not do, and is not to stay. */
+void capture_restore(struct capture *c);
 void capture_close(struct capture *c);
 
 /* A frame taken from the driver; its slot is the caller's now. */

@@ -69,7 +69,7 @@ static const struct setting table[] = {
 	{ "camera", "fps", SETTING_UINT, AT(fps), 1, 1000, .expected = "frames per second" },
 
 	{ "clip", "pre_roll", SETTING_DURATION, AT(pre_roll), 0, 600 * SECOND,
-	  .expected = "a duration up to 10min, like 5s" },
+	  .expected = "a duration up to 10min, like 5s", .line_offset = AT(pre_roll_line) },
 	{ "clip", "post_roll", SETTING_DURATION, AT(post_roll), 0, 600 * SECOND,
 	  .expected = "a duration up to 10min, like 10s" },
 	{ "clip", "merge_gap", SETTING_DURATION, AT(merge_gap), 0, 600 * SECOND,
@@ -100,7 +100,7 @@ static const struct setting table[] = {
 	  .expected = "kbit/s, 0 for constant quality" },
 
 	{ "memory", "arena", SETTING_SIZE, AT(arena), MIB, 1ull << 36,
-	  .expected = "a size from 1MiB, like 256MiB" },
+	  .expected = "a size from 1MiB, like 256MiB", .line_offset = AT(arena_line) },
 	{ "memory", "encoder_backlog", SETTING_DURATION, AT(encoder_backlog), 0, 600 * SECOND,
 	  .expected = "a duration up to 10min, like 2s" },
 	{ "memory", "write_backlog", SETTING_DURATION, AT(write_backlog), SECOND, 600 * SECOND,
@@ -167,6 +167,28 @@ int config_read(struct config *cfg, const char *path)
 void config_free(struct config *cfg)
 {
 	settings_free(table, N_SETTINGS, cfg);
+}
+
+bool config_same_picture(const struct config *a, const struct config *b)
+{
+	return !strcmp(a->device, b->device) && a->width == b->width && a->height == b->height &&
+	       a->fps == b->fps;
+}
+
+bool config_same_stream(const struct config *a, const struct config *b)
+{
+	return config_same_picture(a, b) && a->pre_roll == b->pre_roll && a->preset == b->preset &&
+	       a->quality == b->quality && a->bitrate == b->bitrate && a->arena == b->arena &&
+	       a->encoder_backlog == b->encoder_backlog && a->write_backlog == b->write_backlog;
+}
+
+bool config_same_motion(const struct config *a, const struct config *b)
+{
+	const char *zones_a = a->zones ? a->zones : "", *zones_b = b->zones ? b->zones : "";
+
+	return a->area == b->area && a->sensitivity == b->sensitivity &&
+	       a->min_duration == b->min_duration && a->learn == b->learn &&
+	       !strcmp(zones_a, zones_b);
 }
 
 void config_event(const struct config *cfg, struct event_config *event)
@@ -272,9 +294,30 @@ static uint64_t lockable(void)
 	return lim.rlim_cur;
 }
 
+static double ceil_mib(uint64_t bytes)
+{
+	return (double)((bytes + MIB - 1) / MIB);
+}
+
 static double mib(uint64_t bytes)
 {
 	return (double)bytes / (double)MIB;
+}
+
+/* "front.conf:12", or the file alone where the default is meant. */
+struct place {
+	char text[4096];
+};
+
+static struct place place_of(const struct config *cfg, unsigned int line)
+{
+	struct place p;
+
+	if (line)
+		snprintf(p.text, sizeof(p.text), "%s:%u", cfg->path, line);
+	else
+		snprintf(p.text, sizeof(p.text), "%s", cfg->path);
+	return p;
 }
 
 static void log_arithmetic(const struct config *cfg, const struct config_stream *s,
@@ -289,13 +332,13 @@ static void log_arithmetic(const struct config *cfg, const struct config_stream 
 	log_error("%s: pre_roll = %.1fs: %" PRIu64 " frames + encoder_backlog %" PRIu64
 		  " + %u with the driver, %.2f MiB each (%ux%u), + write_backlog %u fragments of "
 		  "%.2f MiB: needs %.1f MiB",
-		  cfg->path, (double)cfg->pre_roll / SECOND, pre,
+		  place_of(cfg, cfg->pre_roll_line).text, (double)cfg->pre_roll / SECOND, pre,
 		  frames_in(s, cfg->encoder_backlog), s->buffers, mib(size), s->format->width,
 		  s->format->height, plan->n_runs, mib(plan->run_size), mib(total));
 	fit = fit * s->fps_den * 10 / s->fps_num; /* tenths of a second, rounded down */
 	if (fit)
-		log_error("%s: pre_roll up to %" PRIu64 ".%" PRIu64 "s would fit", cfg->path,
-			  fit / 10, fit % 10);
+		log_error("%s: pre_roll up to %" PRIu64 ".%" PRIu64 "s would fit",
+			  place_of(cfg, cfg->pre_roll_line).text, fit / 10, fit % 10);
 	else
 		log_error(
 			"%s: no pre_roll would fit: encoder_backlog, write_backlog or the picture "
@@ -322,7 +365,9 @@ int config_plan(const struct config *cfg, const struct config_stream *s, struct 
 	total = arena_size(plan);
 	if (total > cfg->arena) {
 		log_arithmetic(cfg, s, plan, cfg->arena);
-		log_error("%s: arena = %.0f MiB is too small", cfg->path, mib(cfg->arena));
+		log_error(
+			"%s: arena = %.0f MiB is too small: raise it to %.0fMiB, or lower pre_roll",
+			place_of(cfg, cfg->arena_line).text, mib(cfg->arena), ceil_mib(total));
 		return -ENOMEM;
 	}
 	if (total + process > limit) {

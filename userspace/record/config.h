@@ -37,6 +37,8 @@ struct config {
 	char *status, *metrics; /* [status] files, or NULL */
 
 	char *control; /* [control] socket */
+
+	unsigned int pre_roll_line, arena_line; /* of the file; 0: the default */
 };
 
 /* Defaults, then the file. 0, -EINVAL (logged), or -errno (logged). config_free() after success. */
@@ -47,6 +49,16 @@ void config_event(const struct config *cfg, struct event_config *event);
 void config_motion(const struct config *cfg, struct motion_config *motion);
 void config_encoder(const struct config *cfg, uint32_t fps_num, uint32_t fps_den,
 		    struct encoder_config *encoder);
+
+/*
+ * True if both ask for the same stream: camera, arena and encoder. What else they differ in can change
+ * between two frames.
+ */
+bool config_same_stream(const struct config *a, const struct config *b);
+/* Both ask the camera for the same pictures. */
+bool config_same_picture(const struct config *a, const struct config *b);
+/* Both ask for the same motion, zones included. */
+bool config_same_motion(const struct config *a, const struct config *b);
 
 /* What the plan depends on beside the configuration. */
 struct config_stream {

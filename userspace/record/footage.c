@@ -46,6 +46,35 @@ void footage_exit(struct footage *f)
 	f->held = NULL;
 }
 
+static int use_other_motion(struct footage *f, const struct config *cfg)
+{
+	struct motion_config motion_cfg;
+	struct motion *motion;
+
+	config_motion(cfg, &motion_cfg);
+	motion = motion_new(f->stream.format, &motion_cfg);
+	if (!motion)
+		return -EINVAL;
+	motion_free(f->motion);
+	f->motion = motion;
+	f->motion_cfg = motion_cfg;
+	if (f->clip)
+		f->clip->zones = 0; /* whose bits mean other zones now; their names are noted */
+	return 0;
+}
+
+int footage_configure(struct footage *f, const struct config *cfg)
+{
+	struct event_config event;
+	int ret = config_same_motion(f->cfg, cfg) ? 0 : use_other_motion(f, cfg);
+
+	if (ret)
+		return ret;
+	config_event(cfg, &event);
+	event_configure(&f->event, &event);
+	return 0;
+}
+
 /* --- pre-roll ---------------------------------------------------------------------------------- */
 
 static void pre_roll_push(struct footage *f, struct held *h)
@@ -159,20 +188,28 @@ static void clip_finish(struct footage *f)
 	f->clip = NULL;
 }
 
-static void note_zones(const struct footage *f, struct clip *clip)
+static bool has_name(const char *names, const char *name)
 {
-	size_t used = 0;
+	size_t len = strlen(name);
 
+	for (const char *p = names; (p = strstr(p, name)); p += len)
+		if ((p == names || p[-1] == ',') && (!p[len] || p[len] == ','))
+			return true;
+	return false;
+}
+
+static void note_zones(const struct footage *f, struct clip *clip, uint32_t zones)
+{
 	for (size_t i = 0; i < f->motion_cfg.n_zones; i++) {
 		const char *name = f->motion_cfg.zones[i].name;
-		size_t len = strlen(name);
+		size_t used = strlen(clip->zone_names);
 
-		if (!(clip->zones & 1u << i) || used + len + 2 > sizeof(clip->zone_names))
+		if (!(zones & 1u << i) || has_name(clip->zone_names, name) ||
+		    used + strlen(name) + 2 > sizeof(clip->zone_names))
 			continue;
 		if (used)
 			clip->zone_names[used++] = ',';
-		memcpy(clip->zone_names + used, name, len + 1);
-		used += len;
+		strcpy(clip->zone_names + used, name);
 	}
 }
 
@@ -191,8 +228,8 @@ static void note(struct footage *f, enum event_trigger trigger, const struct mot
 	if (motion->area_ppm > clip->area_ppm)
 		clip->area_ppm = motion->area_ppm;
 	if (motion->zones & ~clip->zones) {
+		note_zones(f, clip, motion->zones & ~clip->zones);
 		clip->zones |= motion->zones;
-		note_zones(f, clip);
 	}
 }
 

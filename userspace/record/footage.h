@@ -43,6 +43,13 @@ struct footage {
 int footage_init(struct footage *f);
 void footage_exit(struct footage *f);
 
+/*
+ * Go on by @cfg, which is config_same_stream(), from the next frame on; f->cfg will soon be it. An open
+ * clip goes on. Other motion settings learn the background anew. -EINVAL: they cannot be used (logged),
+ * and nothing has changed.
+ */
+int footage_configure(struct footage *f, const struct config *cfg);
+
 /* A slot for the driver: a free one, or that of the oldest pre-roll frame; -1: all are at work. */
 int footage_spare(struct footage *f);
 /*

@@ -26,7 +26,7 @@ void report_ready(struct report *r);
 void report_reloading(struct report *r);
 /* Once a second. @alive: what should go on goes on, which feeds the watchdog. */
 void report_tell(struct report *r, const struct status *s, const char *camera, bool alive);
-/* The last figures, and a line in the log. False from report_is_done() until they are written. */
+/* The last figures, and a line in the log; report_is_done() when they are written. */
 void report_stop(struct report *r, const struct status *s, const char *camera);
 bool report_is_done(const struct report *r);
 /* After ring_exit(). */

@@ -76,6 +76,7 @@ static int make_footage(struct stream *s, const struct stream_setup *setup)
 static void undo(struct stream *s, struct ring *ring)
 {
 	capture_stop(&s->capture);
+	capture_restore(&s->capture);
 	capture_close(&s->capture);
 	if (s->coder.reply)
 		coder_quit(&s->coder);
@@ -167,6 +168,7 @@ int stream_check(const struct config *cfg, uint32_t block)
 	if (!ret)
 		log_check(cfg, &s, &plan);
 	capture_stop(&s.capture);
+	capture_restore(&s.capture);
 	capture_close(&s.capture);
 	encoder_free(s.encoder);
 	return ret;
