@@ -6,7 +6,8 @@
 #	. "$TREE/tests/vm/lib/feed.sh"
 #	vivid_load		/dev/videoN of the sensor is $sensor
 #	feed_start SELECTOR	its log is $feed_log, its process $feed
-#	await PATTERN FILE [N]	until the file has N (1) lines with the pattern; fails after 30 s
+#	await PATTERN FILE [N]	until the file has N (1) lines with the pattern; fails after
+#				$patience (30) seconds
 #	lines PATTERN FILE	how many there are now
 #	pictures_learn, pictures_check FILE N	are the frames those of the sensor?
 
@@ -57,9 +58,11 @@ feed_start()
 
 await()
 {
-	local wanted=${3:-1}
+	local wanted=${3:-1} got
 
-	[ "$(timeout 30 grep -m "$wanted" -c -e "$1" < <(tail -n +1 -F "$2" 2>/dev/null))" = "$wanted" ] ||
+	got=$(timeout "${patience:-30}" grep -m "$wanted" -c -e "$1" \
+		< <(tail -n +1 -F "$2" 2>/dev/null)) || true
+	[ "$got" = "$wanted" ] ||
 		{ echo "no ${wanted} x \"$1\" in $2:"; cat "$2"; return 1; }
 }
 
