@@ -77,16 +77,18 @@ static bool is_permitted(struct control_client *client)
 	       in_group(client->fd, &client->peer, client->control->group);
 }
 
-static void serve(struct control_client *client)
+/* @error: why the line is not even looked at, or NULL. */
+static void serve(struct control_client *client, const char *error)
 {
 	static struct control_reply reply; /* large, and one at a time */
 	struct control *c = client->control;
 
 	reply.len = 0;
-	if (is_permitted(client))
-		answer(client, c->answer(c, client->line, &client->peer, &reply), &reply);
-	else
-		answer(client, "not permitted", &reply);
+	if (!error && !is_permitted(client))
+		error = "not permitted";
+	if (!error)
+		error = c->answer(c, client->line, &client->peer, &reply);
+	answer(client, error, &reply);
 }
 
 static void read_more(struct control_client *client)
@@ -98,7 +100,6 @@ static void read_more(struct control_client *client)
 static void on_client(struct ring_op *op, int res, unsigned int flags)
 {
 	struct control_client *client = letter_of(op, struct control_client, op);
-	static struct control_reply reply;
 	char *end;
 
 	(void)flags;
@@ -109,13 +110,9 @@ static void on_client(struct ring_op *op, int res, unsigned int flags)
 			read_more(client);
 			return;
 		}
-		if (end) {
+		if (end)
 			*end = '\0';
-			serve(client);
-		} else {
-			reply.len = 0;
-			answer(client, "the line is too long", &reply);
-		}
+		serve(client, end ? NULL : "the line is too long");
 	}
 	send_away(client);
 }
